@@ -1,0 +1,82 @@
+"""The beats of main: small loops in threads, each of which survives its own failures."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from watchkeeper.bootstrap.main import Application
+
+log = logging.getLogger(__name__)
+FLIPS_S, PROOF_S, EXPIRY_S, SWEEP_S, OUTBOX_S, CHANGES_S, INVENTORY_S = 0.1, 0.25, 1.0, 2.0, 0.25, 5.0, 0.5
+
+
+class Beats:
+    """Starts and stops the loops of one application."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._stopping = threading.Event()
+        self._look_for_changes = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start all loops."""
+        app = self._app
+        loops: list[tuple[str, float, Callable[[], object]]] = [
+            ("flips", FLIPS_S, self._flips),
+            ("proof", PROOF_S, app.incidents.prove),
+            ("hurry", 1.0, app.incidents.hurry),
+            ("expiry", EXPIRY_S, app.runs.expire),
+            ("sweep", SWEEP_S, app.recorder.sweep),
+            ("outbox", OUTBOX_S, app.outbox.deliver_due),
+            ("inventory", INVENTORY_S, self._inventory),
+        ]
+        for name, every_s, act in loops:
+            self._spawn(name, every_s, act, self._stopping)
+        self._threads.append(threading.Thread(target=self._changes, name="changes", daemon=True))
+        self._threads[-1].start()
+
+    def stop(self) -> None:
+        """End all loops; a beat at work gets two seconds."""
+        self._stopping.set()
+        self._look_for_changes.set()
+        for thread in self._threads:
+            thread.join(2.0)
+
+    def _spawn(self, name: str, every_s: float, act: Callable[[], object], stopping: threading.Event) -> None:
+        def loop() -> None:
+            while not stopping.wait(every_s):
+                self._once(name, act)
+
+        thread = threading.Thread(target=loop, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _once(self, name: str, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Exception:
+            log.exception("beat %s failed; it goes on", name)
+            self._stopping.wait(1.0)
+
+    def _flips(self) -> None:
+        if self._app.recorder.follow():
+            self._app.engine.nudge()
+            self._look_for_changes.set()
+
+    def _changes(self) -> None:
+        while not self._stopping.is_set():
+            self._once("changes", self._app.changes.look)
+            self._look_for_changes.wait(CHANGES_S)
+            self._look_for_changes.clear()
+
+    def _inventory(self) -> None:
+        app = self._app
+        if app.holder.refresh():
+            app.hosts.replace(app.holder.current.hosts)
+            app.secrets.replace(app.holder.current.secrets)
+            log.info("inventory %s loaded", app.holder.current.revision[:12])

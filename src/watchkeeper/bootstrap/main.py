@@ -1,0 +1,243 @@
+"""Builds main: the store, the services and the engine, once per process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from watchkeeper.adapters.hosts.blocking import BlockingHosts
+from watchkeeper.adapters.notifiers import Notifiers
+from watchkeeper.adapters.repositories.directory import DirectoryRepository
+from watchkeeper.adapters.secrets import SecretReader
+from watchkeeper.adapters.watch_socket import WatchClient
+from watchkeeper.core.checks.values import Judged
+from watchkeeper.core.errors import Invalid, NoAnswer, NotFound, Usage
+from watchkeeper.core.runs.values import Run, StepState
+from watchkeeper.engine.embedded import EmbeddedEngine
+from watchkeeper.identity.callers import Door
+from watchkeeper.services.automation import Automation
+from watchkeeper.services.changes import Changes
+from watchkeeper.services.doctor import Doctor
+from watchkeeper.services.grants import Grants
+from watchkeeper.services.incidents import Incidents
+from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.log import Log
+from watchkeeper.services.notifications import Outbox
+from watchkeeper.services.ports import Clock, EvidencePort, Ping, StorePort
+from watchkeeper.services.responses import Responder
+from watchkeeper.services.runbooks import Runbooks
+from watchkeeper.services.runs import Runs
+from watchkeeper.services.segments import Segments
+from watchkeeper.services.status import StatusReader
+from watchkeeper.services.steps import StepRunner
+from watchkeeper.services.watch import WatchRecorder
+from watchkeeper.store.evidence import EvidenceStore
+from watchkeeper.store.readings.reader import ReadingsReader
+from watchkeeper.store.writer import Store
+
+
+@dataclass(slots=True)
+class Application:
+    """Everything main can do. Faces call these services and nothing else."""
+
+    ops: Path
+    state: Path
+    clock: Clock
+    store: StorePort
+    evidence: EvidencePort
+    holder: InventoryHolder
+    watch: WatchClient
+    hosts: BlockingHosts
+    secrets: SecretReader
+    door: Door
+    recorder: WatchRecorder
+    incidents: Incidents
+    runs: Runs
+    grants: Grants
+    automation: Automation
+    runbooks: Runbooks
+    changes: Changes
+    log: Log
+    status: StatusReader
+    doctor: Doctor
+    outbox: Outbox
+    engine: EmbeddedEngine
+    web_url: str = ""
+    stop_beats: Callable[[], None] = field(default=lambda: None)
+
+    def ask(self, names: Sequence[str]) -> list[Judged]:
+        """Ask checks now, by key or by service name; all when empty. Raises `NotFound` for an unknown name."""
+        checks = self.holder.current.checks
+        wanted: list[str] = []
+        for name in names or list(checks):
+            found = [key for key, check in checks.items() if name in (key, check.service) or key.partition("@")[0] == name]
+            if not found:
+                raise NotFound(f"There is no check or service {name}.", "List them: wk status.")
+            wanted.extend(found)
+        return self.watch.ask(wanted)
+
+    def ping(self, check: str, status: str, note: str) -> Ping:
+        """Hand a heartbeat ping to the watch; returns once it is durable there."""
+        found = self.holder.current.checks.get(check)
+        if found is None or found.probe.kind != "heartbeat":
+            raise NotFound(f"There is no heartbeat check {check}.", "Declare it with heartbeat: in services/NAME.yaml.")
+        if status not in ("success", "start", "fail"):
+            raise Usage(f"A ping is success, start or fail, not {status!r}.")
+        ping = Ping(check, self.clock(), status, note[:10_000])  # type: ignore[arg-type]
+        self.watch.ping(ping)
+        return ping
+
+    def close(self) -> None:
+        """Stop beats and engine, then close what is open; running spooled commands go on."""
+        self.stop_beats()
+        self.engine.stop()
+        self.hosts.close()
+        self.store.close()
+
+
+_application: Application | None = None
+
+
+def application() -> Application:
+    """The application of this process; `open_application` made it."""
+    if _application is None:
+        raise Invalid("main is not running in this process.", "Start it: wk up.")
+    return _application
+
+
+def open_application(ops: Path, state: Path, clock: Clock = time.time) -> Application:
+    """Build the application of this process. The caller holds the state lock."""
+    global _application
+    os.environ["WATCHKEEPER_STATE"] = str(state)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "watchkeeper.settings")
+    repository = DirectoryRepository(ops)
+    holder = InventoryHolder(repository, clock)
+    holder.refresh()
+    store = Store.open(state)
+    secrets = SecretReader(ops)
+    hosts = BlockingHosts(holder.current.hosts)
+    secrets.replace(holder.current.secrets)
+    evidence = EvidenceStore(state / "evidence.db")
+    _application = _assemble(ops, state, clock, repository, holder, store, secrets, hosts, evidence)
+    return _application
+
+
+def _assemble(
+    ops: Path, state: Path, clock: Clock, repository: DirectoryRepository, holder: InventoryHolder, store: Store,
+    secrets: SecretReader, hosts: BlockingHosts, evidence: EvidenceStore,
+) -> Application:  # fmt: skip
+    journal = ReadingsReader(state / "readings.db")
+    watch = WatchClient(state / "watch.sock")
+    responder = Responder(holder)
+    steps = StepRunner(hosts, evidence, secrets.known, clock)
+    segments = Segments(store, steps, responder, holder, clock)
+    engine = EmbeddedEngine(store, segments.execute, lambda run: end_commands(steps, run))
+    automation = Automation(store, clock)
+    return Application(
+        ops=ops,
+        state=state,
+        clock=clock,
+        store=store,
+        evidence=evidence,
+        holder=holder,
+        watch=watch,
+        hosts=hosts,
+        secrets=secrets,
+        door=Door(store, clock),
+        recorder=WatchRecorder(store, journal, holder, responder, clock),
+        incidents=Incidents(store, journal, watch, holder, clock),
+        runs=Runs(store, evidence, engine, steps, responder, holder, clock),
+        grants=Grants(store, responder, holder, clock),
+        automation=automation,
+        runbooks=Runbooks(holder),
+        changes=Changes(store, hosts, repository, holder, clock),
+        log=Log(store, store.verify_log, holder, clock),
+        status=StatusReader(store, journal, watch, holder, automation, clock),
+        doctor=Doctor(store, journal, watch, hosts, holder, store.verify_log, lambda: _free_disk(state), clock),
+        outbox=Outbox(store, Notifiers(ops, secrets.value), holder, clock),
+        engine=engine,
+    )
+
+
+def end_commands(steps: StepRunner, run: Run) -> None:
+    """End what a cancelled run has at work on its hosts; a host that cannot be reached is said in the log of main."""
+    import logging
+
+    for step in run.steps:
+        if step.state is StepState.RUNNING and step.plan.risk != "read":
+            try:
+                steps.cancel(step)
+            except NoAnswer as error:
+                logging.getLogger(__name__).warning("run %s cannot be cancelled on %s: %s", run.id, step.plan.host, error)
+
+
+def _free_disk(state: Path) -> tuple[float, float]:
+    usage = shutil.disk_usage(state)
+    return float(usage.free), float(usage.total)
+
+
+def start_beats(app: Application) -> None:
+    """Start the engine and the beats of main: flips, proof, expiry, outbox, changes, inventory."""
+    from watchkeeper.bootstrap.beats import Beats
+
+    beats = Beats(app)
+    app.stop_beats = beats.stop
+    app.engine.start()
+    beats.start()
+
+
+class LocalClient:
+    """The API called in-process, for a command line without a running daemon. The caller holds the state lock."""
+
+    def __init__(self, app: Application) -> None:
+        import django
+        from django.core.handlers.wsgi import WSGIHandler
+
+        django.setup()
+        self._app = app
+        self._handler = WSGIHandler()
+        self._guard = threading.Lock()
+
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request; path with query, body as JSON bytes."""
+        import io
+
+        answer: dict[str, object] = {}
+
+        def start_response(status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
+            answer["status"] = int(status.split()[0])
+            answer["headers"] = dict(headers)
+
+        route, _, query = path.partition("?")
+        environ = {
+            "REQUEST_METHOD": method, "PATH_INFO": route, "QUERY_STRING": query, "SERVER_NAME": "localhost",
+            "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(),
+            "wsgi.url_scheme": "http", "HTTP_X_WATCHKEEPER_WAY": "unix", "HTTP_HOST": "localhost",
+        }  # fmt: skip
+        environ.update({"HTTP_" + name.upper().replace("-", "_"): value for name, value in (headers or {}).items()})
+        with self._guard:
+            data = b"".join(self._handler(environ, start_response))
+        return int(str(answer["status"])), dict(answer["headers"]), data  # type: ignore[call-overload]
+
+    def close(self) -> None:
+        """Stop what was started for this command."""
+        self._app.close()
+
+
+def local_client(ops: Path, state: Path) -> LocalClient:
+    """Open the state without a daemon. Raises `Locked` when a daemon holds it."""
+    from watchkeeper.bootstrap.state import lock_state
+
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock_state(state)
+    app = open_application(ops, state)
+    start_beats(app)
+    return LocalClient(app)

@@ -1,0 +1,40 @@
+"""The state directory: where it is, and the lock that makes one main process the only one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from watchkeeper.core.errors import Invalid, Locked
+
+_held: dict[str, int] = {}
+
+
+def prepare_state(state: Path) -> Path:
+    """Make the directory (0700) and return it; raises `Invalid` when it is not ours."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = state.stat()
+    except OSError as error:
+        raise Invalid(f"The state directory {state} cannot be made: {error.strerror}.", "Choose another with --state.") from error
+    if found.st_uid != os.getuid():
+        raise Invalid(f"The state directory {state} belongs to another user.", "Run as that user, or choose --state.")
+    if found.st_mode & 0o077:
+        state.chmod(0o700)
+    return state
+
+
+def lock_state(state: Path, name: str = "lock") -> None:
+    """Take an exclusive lock for the life of this process; raises `Locked` and names the holder."""
+    path = prepare_state(state) / name
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(handle, 64).decode(errors="replace").strip() or "another process"
+        os.close(handle)
+        raise Locked(f"{state} is in use by process {holder}.", "Talk to it with wk status, or stop it first.") from error
+    os.ftruncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+    _held[str(path)] = handle

@@ -1,0 +1,83 @@
+"""Conditions and rules as the rest of watchkeeper uses them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from watchkeeper.core.checks.kinds import KINDS
+from watchkeeper.core.checks.values import Value
+from watchkeeper.core.conditions.errors import fault
+from watchkeeper.core.conditions.grammar import MAX_WINDOW, Parser
+from watchkeeper.core.conditions.quantities import Quantity
+from watchkeeper.core.conditions.tokens import EXAMPLE
+from watchkeeper.core.conditions.tree import Tree, names, phrases
+from watchkeeper.core.inventory.values import Rule
+
+_HITS = re.compile(r"\s*(\d{1,6})\s+of\s+(\d{1,6})\s*")
+RULE_EXAMPLE = "{when: status != 200, for: 2 of 3}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A checked condition. text: as the team wrote it; canonical: the same for every way to write the same tree."""
+
+    text: str
+    tree: Tree
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The measured names that it reads."""
+        return names(self.tree)
+
+    @property
+    def canonical(self) -> str:
+        """One spelling per meaning, for hashes: units are base units, spaces do not count."""
+        return self.tree.canonical()
+
+    def holds(self, values: Mapping[str, Value]) -> bool | None:
+        """Whether it is true of these values; None when a name that decides it was not measured."""
+        return self.tree.holds(values)
+
+    def measured(self, values: Mapping[str, Value], word: str = "limit") -> str:
+        """Each deciding value beside its limit: ``latency 1.24 s, limit < 0.80 s``. word: what the limit is called."""
+        return "; ".join(dict.fromkeys(phrases(self.tree, values, word)))
+
+
+def measured_names(kind: str | None) -> Mapping[str, Quantity] | None:
+    """The names a probe kind measures; None for no kind. Raises KeyError for a kind that does not exist."""
+    return None if kind is None else {name: measure.quantity for name, measure in KINDS[kind].values.items()}
+
+
+def parse_condition(text: str, kind: str | None = None) -> Condition:
+    """Read a condition. kind: probe kind whose measured names it may use, None for any. Raises `ConditionError`."""
+    return Condition(text, Parser(text, measured_names(kind), kind or "").condition())
+
+
+def parse_rule(value: object, kind: str | None = None) -> Rule:
+    """Read ``"value > 50 for 3 of 5"`` or ``{"when": ..., "for": "2 of 3"}``. Raises `ConditionError`.
+
+    The column of an error counts within the text that holds the condition, or ``N of M``.
+    """
+    if isinstance(value, str):
+        tree, hits, window = Parser(value, measured_names(kind), kind or "").rule()
+        return Rule(Condition(value, tree), hits or 1, window or 1, value.strip())
+    if not isinstance(value, Mapping):
+        raise fault(f"'{value}'", "a condition", 1, EXAMPLE)
+    when, window_text = value.get("when"), value.get("for")
+    if not isinstance(when, str) or set(value) - {"when", "for"}:
+        raise fault("other keys", "'when' with a condition, and 'for' with N of M", 1, RULE_EXAMPLE)
+    if window_text is None:
+        return parse_rule(when, kind)
+    hits, window = parse_hits(window_text)
+    return Rule(parse_condition(when, kind), hits, window, f"{when.strip()} for {hits} of {window}")
+
+
+def parse_hits(value: object) -> tuple[int, int]:
+    """``2 of 3`` as (2, 3). Raises `ConditionError`."""
+    match = _HITS.fullmatch(str(value))
+    hits, window = (int(match.group(1)), int(match.group(2))) if match else (0, 0)
+    if not 1 <= hits <= window <= MAX_WINDOW:
+        raise fault(f"'{value}'", f"N of M with 1 <= N <= M <= {MAX_WINDOW}", 1, "2 of 3")
+    return hits, window

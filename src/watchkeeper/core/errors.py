@@ -1,0 +1,66 @@
+"""The kinds of failure that every face can show.
+
+    WatchkeeperError
+    |- Usage         the request itself is wrong               (exit 2, HTTP 400)
+    |- Invalid       files or values do not hold               (exit 2, HTTP 422)
+    |- Forbidden     this actor may not do that                (exit 3, HTTP 403)
+    |- NotFound      no such thing                             (exit 4, HTTP 404)
+    |- Locked        somebody else holds it, or it runs        (exit 5, HTTP 409)
+    |- NoAnswer      a host or service gave no answer          (exit 6, HTTP 502)
+
+A sentence says what failed, on what, against what and why; the hint is the next step. Neither ever holds a secret.
+Anything that is not a WatchkeeperError is our own bug and shows its trace in the log, never to the person.
+"""
+
+from __future__ import annotations
+
+
+class WatchkeeperError(Exception):
+    """A failure that a person can act on: one sentence and the next step."""
+
+    kind = "problem"
+
+    def __init__(self, sentence: str, hint: str = "", **details: object) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+        self.details = details
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.hint}".strip()
+
+
+class Usage(WatchkeeperError):
+    """The request itself is wrong."""
+
+    kind = "usage"
+
+
+class Invalid(WatchkeeperError):
+    """Files or values do not hold."""
+
+    kind = "invalid"
+
+
+class Forbidden(WatchkeeperError):
+    """This actor may not do that."""
+
+    kind = "forbidden"
+
+
+class NotFound(WatchkeeperError):
+    """No such thing."""
+
+    kind = "not_found"
+
+
+class Locked(WatchkeeperError):
+    """Somebody else holds it, or it is already running."""
+
+    kind = "locked"
+
+
+class NoAnswer(WatchkeeperError):
+    """A host or service gave no answer."""
+
+    kind = "no_answer"

@@ -1,0 +1,209 @@
+"""What the team runs, as loaded from the ops repo: immutable, replaced as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from watchkeeper.core.conditions import Condition
+
+Where = Literal["host", "here"]
+Mode = Literal["observe", "propose", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One fault in one file. column and line count from 1. level: error stops the load, warning does not."""
+
+    file: str
+    line: int
+    column: int
+    found: str
+    expected: str
+    example: str = ""
+    did_you_mean: str = ""
+    level: Literal["error", "warning"] = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """How to reach one host. kind local: processes of this machine; ssh: asyncssh to user@address:port.
+
+    spool: directory for changing commands (promise 2); empty means /var/tmp/wk-UID on that host.
+    """
+
+    name: str
+    kind: Literal["local", "ssh"]
+    address: str = ""
+    user: str = ""
+    port: int = 0
+    become: bool = False
+    spool: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a secret is read from; its value is never kept in an inventory."""
+
+    name: str
+    source: Literal["env", "file", "command"]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A named connection. kind sqlite: target is a path; postgresql: target is a URL or ``secret:NAME``."""
+
+    name: str
+    kind: Literal["sqlite", "postgresql"]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A way to tell people. target: script path (from the ops repo), http(s) URL, Apprise URL, or ``secret:NAME``."""
+
+    name: str
+    kind: Literal["script", "webhook", "apprise"]
+    target: str
+    timeout_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a check asks. kind: http, tcp, tls, command, process, disk, folder, memory, cpu, sql, heartbeat.
+
+    options are the validated keys of that kind (see docs/reference/checks.md), durations already in seconds.
+    """
+
+    kind: str
+    options: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition that must hold in `hits` of the last `window` readings. text: as the team wrote it."""
+
+    condition: Condition
+    hits: int
+    window: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A question asked again and again of one service on one host.
+
+    key: ``service/name`` or, when the service has several hosts, ``service/name@host``.
+    host: where the service runs, None for a service without hosts. where: asked on that host, or from here.
+    recover: OK readings in a row that settle it back. rule_hash: sha256 over probe, place and rules, not `every_s`.
+    """
+
+    key: str
+    service: str
+    name: str
+    host: str | None
+    where: Where
+    probe: Probe
+    every_s: float
+    timeout_s: float
+    ok: Rule | None
+    warn: Rule | None
+    crit: Rule | None
+    recover: int
+    rule_hash: str
+    was: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Which runbook answers which checks of a service, and how far it asks to go by itself.
+
+    to: check names of this service (all when empty). at_most: (count, seconds) or None.
+    prove_within_s: how long after the fix its proof may take before the run counts as not proven.
+    name: ``service/runbook-path``, the identity that grants name.
+    """
+
+    name: str
+    service: str
+    to: tuple[str, ...]
+    runbook: str
+    mode: Mode
+    at_most: tuple[int, float] | None
+    prove_within_s: float = 60.0
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service with its checks (already spread over its hosts) and responses."""
+
+    name: str
+    description: str = ""
+    hosts: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    owner: str = ""
+    tier: int = 2
+    config: tuple[str, ...] = ()
+    repository: str = ""
+    logs: tuple[str, ...] = ()
+    docs: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    respond: tuple[Response, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookFile:
+    """The text of one runbook of the ops repo. digest: sha256 of its bytes, what a grant is bound to."""
+
+    path: str
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """watchkeeper.yaml: who we are, how we are told, what limits hold."""
+
+    name: str = "team"
+    timezone: str = "UTC"
+    channels: tuple[Channel, ...] = ()
+    escalation: tuple[str, ...] = ()
+    budget_service: tuple[int, float] = (6, 3600.0)
+    budget_all: tuple[int, float] = (30, 3600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything loaded from one state of the ops repo. revision: sha256 over all files read, 12 hex digits shown."""
+
+    revision: str
+    loaded_at: float
+    team: Team
+    hosts: Mapping[str, Host]
+    services: Mapping[str, Service]
+    databases: Mapping[str, Database]
+    secrets: Mapping[str, Secret]
+    runbooks: Mapping[str, RunbookFile]
+    sample: bool = False
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """All checks by key."""
+        return {check.key: check for service in self.services.values() for check in service.checks}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The outcome of one load: an inventory when there is no error, and every mistake found."""
+
+    inventory: Inventory | None
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def errors(self) -> tuple[Mistake, ...]:
+        """Only what stops the load."""
+        return tuple(mistake for mistake in self.mistakes if mistake.level == "error")

@@ -1,0 +1,145 @@
+"""The hash chain of the operations log: how an entry becomes bytes, how bytes are chained, how a chain is verified.
+
+    body    canonical JSON of the draft: keys sorted, no spaces, UTF-8
+    digest  sha256 of the body, hex
+    hash    sha256 of the text [number,"previous",at,"digest"], hex; at: integer microseconds since 1970 UTC
+    first   entry 1 has GENESIS as its previous hash
+
+A chain shows every changed, removed, added or moved entry except a cut tail: an earlier state of a chain is itself a whole
+chain. The head hash, kept elsewhere, shows that too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from watchkeeper.core.checks.values import Value
+from watchkeeper.core.log.values import Draft, Entry
+
+GENESIS = "0" * 64
+FORM = 1
+"""Version of the body's form; readers take unknown keys and missing ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry as it is kept. at: integer microseconds. body: None when it is not there."""
+
+    number: object
+    previous: object
+    at: object
+    digest: object
+    hash: object
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What reading the whole chain showed. entries: how many hold, from the first. head: hash of the last that holds."""
+
+    ok: bool
+    entries: int
+    first_bad: int | None
+    sentence: str
+    head: str
+
+
+def microseconds(at: float) -> int:
+    """Epoch seconds as the integer that is hashed."""
+    return round(at * 1_000_000)
+
+
+def canonical(draft: Draft) -> bytes:
+    """The one byte form of a draft. Numbers that JSON does not know (NaN, infinity) are written as words."""
+    body = {
+        "form": FORM,
+        "at": draft.at,
+        "type": draft.type,
+        "title": draft.title,
+        "actor": draft.actor,
+        "severity": draft.severity,
+        "status": draft.status,
+        "sections": [[heading, text] for heading, text in draft.sections],
+        "facts": {str(name): _finite(value) for name, value in draft.facts.items()},
+        "corrects": draft.corrects,
+    }
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes its JSON escape
+
+
+def _finite(value: Value) -> Value:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def draft_of(body: bytes) -> Draft:
+    """The draft of a body. Raises ValueError when the bytes are not one."""
+    found = json.loads(body)
+    if not isinstance(found, Mapping):
+        raise ValueError("the body is not a JSON object")
+    return Draft(
+        at=float(found["at"]),
+        type=found["type"],
+        title=found["title"],
+        actor=found["actor"],
+        severity=found.get("severity", "Low"),
+        status=found.get("status", "Complete"),
+        sections=tuple((heading, text) for heading, text in found.get("sections", ())),
+        facts=_facts(found.get("facts", {})),
+        corrects=found.get("corrects"),
+    )
+
+
+def _facts(found: Mapping[str, Any]) -> dict[str, Value]:
+    return dict(found)
+
+
+def digest_of(body: bytes) -> str:
+    """sha256 of the canonical body, hex."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def hash_of(number: int, previous: str, at: int, digest: str) -> str:
+    """sha256 of the canonical form of a chain row, hex."""
+    return hashlib.sha256(f'[{number},"{previous}",{at},"{digest}"]'.encode()).hexdigest()
+
+
+def chained(draft: Draft, number: int, previous: str) -> tuple[Entry, bytes]:
+    """The entry that follows `previous`, and its body."""
+    body = canonical(draft)
+    digest = digest_of(body)
+    return Entry(number, draft, digest, previous, hash_of(number, previous, microseconds(draft.at), digest)), body
+
+
+def verify(rows: Iterable[Row]) -> Verification:
+    """Walk the whole chain in the order of its numbers; stop at the first row that does not hold."""
+    head, count = GENESIS, 0
+    for row in rows:
+        fault = _fault(row, count + 1, head)
+        if fault:
+            bad = row.number if isinstance(row.number, int) and row.number <= count + 1 else count + 1
+            return Verification(False, count, bad, f"{fault} The {count} entries before it hold.", head)
+        head, count = str(row.hash), count + 1
+    if not count:
+        return Verification(True, 0, None, "The log is empty.", head)
+    return Verification(True, count, None, f"All {count} entries hold; the head is {head}.", head)
+
+
+def _fault(row: Row, expected: int, head: str) -> str:
+    """Why a row does not follow; empty when it does. Only computed values enter the hash."""
+    if row.number != expected or type(row.number) is not int:
+        return f"Entry {expected} is missing: entry {row.number} stands in its place."
+    if row.body is None:
+        return f"Entry {expected} has lost its body."
+    digest = hashlib.sha256(row.body).hexdigest()
+    if digest != row.digest:
+        return f"Entry {expected} was altered: its text has the digest {digest}, the chain recorded {row.digest}."
+    if row.previous != head:
+        return f"Entry {expected} does not follow entry {expected - 1}: it names another previous hash."
+    if type(row.at) is not int or hash_of(expected, head, row.at, digest) != row.hash:
+        return f"Entry {expected} was altered: its number, time, digest and previous hash do not give its recorded hash."
+    return ""

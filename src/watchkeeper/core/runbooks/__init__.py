@@ -1,0 +1,105 @@
+"""Markdown that runs: read a document as a runbook, show it, lint it, bind its parameters. Pure: text in, values out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from watchkeeper.core.runbooks.attributes import declared_parameters, read_front_matter, read_info, scalar
+from watchkeeper.core.runbooks.binding import Bound, bind, missing
+from watchkeeper.core.runbooks.lint import lint
+from watchkeeper.core.runbooks.outline import Heading, owner_of
+from watchkeeper.core.runbooks.reader import BlockReader, FenceBlock, ProseBlock, SymptomBlock, TableBlock, TaskBlock
+from watchkeeper.core.runbooks.steps import Defaults, StepBuilder
+from watchkeeper.core.runbooks.values import CheckTable, Fence, Finding, Parameter, Procedure, Runbook, Step, Task
+
+__all__ = [
+    "MAX_BYTES", "Bound", "CheckTable", "Fence", "Finding", "Parameter", "Procedure", "Runbook", "Step", "Task", "bind", "lint", "missing",
+    "read_runbook", "show",
+]  # fmt: skip
+
+MAX_BYTES = 4_000_000
+
+
+class _Collected:
+    """The parts of one procedure while the blocks are read."""
+
+    def __init__(self) -> None:
+        self.symptoms: list[str] = []
+        self.steps: list[Step] = []
+        self.checks: list[CheckTable] = []
+        self.tasks: list[Task] = []
+
+
+def _stem(path: str) -> str:
+    return path.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".md")
+
+
+def read_runbook(text: str, path: str) -> Runbook:
+    """Read a Markdown document. Never raises on its content: what is not understood stays text, or becomes a finding."""
+    data = text.encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(data).hexdigest()
+    if len(data) > MAX_BYTES:
+        sentence = f"The document has {len(data)} bytes, more than the {MAX_BYTES} a runbook may have; it is not read. Split it."
+        return Runbook(path, _stem(path), {}, digest, findings=(Finding(0, "error", sentence),))
+    source = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    lines = source.split("\n")
+    front = read_front_matter(lines)
+    body = lines[front.lines :]
+    reader = BlockReader(body, front.lines)
+    reader.read("\n".join(body))
+    return _build(path, digest, front.values, front.own, (*front.findings, *reader.findings), reader)
+
+
+def _build(
+    path: str, digest: str, values: Mapping[str, object], own: Mapping[str, object], findings: tuple[Finding, ...], reader: BlockReader
+) -> Runbook:
+    declared, param_findings = declared_parameters(own)
+    host, cwd = scalar(own.get("host")), scalar(values.get("cwd"))
+    fences = [block for block in reader.blocks if isinstance(block, FenceBlock)]
+    reserved = {name for block in fences if (name := read_info(block.info).attributes.get("name"))}
+    builder = StepBuilder(Defaults(host, cwd, declared), reserved)
+    collected: dict[Heading, _Collected] = {}
+    listed: list[Fence] = []
+    for block in reader.blocks:
+        owner = owner_of(block.heading)
+        part = collected.setdefault(owner, _Collected())
+        if isinstance(block, SymptomBlock):
+            part.symptoms.append(block.text)
+        elif isinstance(block, TaskBlock):
+            part.tasks.append(block.task)
+        elif isinstance(block, TableBlock):
+            part.checks.append(block.table)
+        elif isinstance(block, ProseBlock):
+            part.steps.append(builder.prose(block))
+        else:
+            fence, steps = builder.fence(block, owner)
+            listed.append(fence)
+            part.steps.extend(steps)
+    title = reader.outline.title.title if reader.outline.title else scalar(values.get("title")) or _stem(path)
+    procedures = tuple(
+        Procedure(owner.title or title, owner.line or 1, "\n".join(part.symptoms), tuple(part.steps), tuple(part.checks), tuple(part.tasks))
+        for owner, part in sorted(collected.items(), key=lambda item: item[0].line)
+        if part.symptoms or part.steps or part.checks or part.tasks
+    )
+    params = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None}
+    found = (*findings, *param_findings, *builder.findings)
+    return Runbook(path, title, values, digest, procedures, found, tuple(listed), scalar(own.get("service")), host, params)
+
+
+def show(runbook: Runbook) -> dict[str, object]:
+    """The JSON shape of ``wk runbook show``: procedures with steps, checks and tasks; also fences and findings."""
+    return {
+        "runbook": {
+            "path": runbook.path,
+            "title": runbook.title,
+            "sha256": runbook.text_sha256,
+            "service": runbook.service,
+            "host": runbook.host,
+            "params": dict(runbook.params),
+            "procedures": [asdict(procedure) for procedure in runbook.procedures],
+            "fences": [asdict(fence) for fence in runbook.fences],
+            "findings": [asdict(finding) for finding in lint(runbook)],
+        }
+    }

@@ -1,0 +1,323 @@
+"""From the blocks of one document to steps: phase, risk, parameters, and every reason not to start one alone."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from watchkeeper.core.runbooks.attributes import is_true, read_info, seconds, whole_number
+from watchkeeper.core.runbooks.commands import all_commands
+from watchkeeper.core.runbooks.endless import Attended, judge
+from watchkeeper.core.runbooks.fences import SHELL_LANGUAGES, Reading, read_fence
+from watchkeeper.core.runbooks.outline import Heading, Standing, phase_of
+from watchkeeper.core.runbooks.parts import Part, condition_kind, cut
+from watchkeeper.core.runbooks.placeholders import inert, left_out, parameters_of, unset_variables
+from watchkeeper.core.runbooks.reader import FenceBlock, ProseBlock
+from watchkeeper.core.runbooks.risk import script_risk
+from watchkeeper.core.runbooks.shell import Script, read_script
+from watchkeeper.core.runbooks.values import RISK_ORDER, Fence, Finding, Parameter, Phase, Risk, Step, highest
+
+ENDLESS_TIMEOUT_S = 30.0
+_CONDITIONS = {
+    "or": "is one of several ways; a person picks one",
+    "if": "holds only under a condition; a person decides",
+    "optional": "is optional; a person decides",
+    "menu": "starts, stops or restarts the same unit as its neighbours; a person picks one",
+}
+_DIRECTORY_PROGRAMS = frozenset("docker-compose make git npm npx yarn pnpm cargo go terraform bundle rake rails composer ansible-playbook alembic helm vercel".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the document says for all its steps."""
+
+    host: str | None = None
+    cwd: str | None = None
+    declared: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What earlier steps of one procedure left behind that a fresh shell does not have."""
+
+    variables: set[str] = field(default_factory=set)
+    captured: set[str] = field(default_factory=set)
+    directory: str = ""
+    session: str = ""
+
+
+class StepBuilder:
+    """Makes steps of one document, in order. Keeps ids unique and remembers what each procedure has set."""
+
+    def __init__(self, defaults: Defaults, reserved: Iterable[str]) -> None:
+        self.defaults = defaults
+        self.findings: list[Finding] = []
+        self._reserved = set(reserved)
+        self._used: set[str] = set()
+        self._memory: dict[Heading, Memory] = {}
+
+    def prose(self, block: ProseBlock) -> Step:
+        """A manual step from an item of an ordered list."""
+        title = re.sub(r"\s+", " ", block.text.split("\n", 1)[0]).strip()
+        phase = phase_of(block.standing.role)
+        identity = self._id("", title, phase)
+        why = "this step is prose: a person does it and signs it off"
+        return Step(identity, phase, _title(title), block.text, "", _base(phase), True, why, line=block.line, unattended=False, host=self.defaults.host)
+
+    def fence(self, block: FenceBlock, owner: Heading) -> tuple[Fence, list[Step]]:
+        """The steps of a fence, and the fence itself with what was made of it."""
+        info = read_info(block.info)
+        for oddity in info.oddities:
+            self.findings.append(Finding(block.line, "warning", f"In the fence's attributes, {oddity}."))
+        attributes = {**block.metadata, **info.attributes}
+        annotated = bool({"name", "id", "interpreter"} & set(attributes))
+        reading = self._reading(block, info.language, attributes, annotated)
+        self._remember_variables(reading, block, owner)
+        steps: list[Step] = []
+        if reading.kind == "command" or (reading.kind in ("source", "unknown") and reading.commands):
+            steps = self._cut(block, info.language, attributes, reading, owner)
+        listed = Fence(block.line, info.language, reading.kind, block.text, reading.why, tuple(step.id for step in steps))
+        return listed, steps
+
+    def _reading(self, block: FenceBlock, language: str, attributes: Mapping[str, str], annotated: bool) -> Reading:
+        if block.hidden:
+            return Reading("text", "inside an HTML block")
+        if block.unclosed:
+            sentence = "This fence is never closed, so all that follows would be part of it: add the closing ``` line. It is not run."
+            self.findings.append(Finding(block.line, "error", sentence))
+            return Reading("unknown", "the fence is not closed")
+        if is_true(attributes, "ignore") or attributes.get("transform", "").lower() in ("false", "0", "no"):
+            return Reading("text", "marked as documentation (ignore)")
+        if len(block.text) > 65_536:
+            self.findings.append(Finding(block.line, "warning", "This fence is longer than 64 KB, so its commands are not judged and not run."))
+            return Reading("unknown", "longer than 64 KB")
+        reading = read_fence(language, block.text, annotated=annotated)
+        if block.indented and reading.kind == "command" and reading.why != "lines with a prompt":
+            reading = replace(reading, kind="unknown", why="an indented block without prompts", commands="")
+        if reading.silenced:
+            sentence = f"{reading.silenced} lines after an output comment are taken as output and do not run."
+            self.findings.append(Finding(block.line, "note", sentence))
+        if re.search(r"(?m)^\$[A-Za-z_{(]", block.text) or re.search(r"(?m)^### ", block.text):
+            if language in SHELL_LANGUAGES:
+                sentence = "Runme would change lines of this fence: it cuts a leading $ and drops lines that start with ###. watchkeeper keeps them."
+                self.findings.append(Finding(block.line, "note", sentence))
+        return reading
+
+    def _remember_variables(self, reading: Reading, block: FenceBlock, owner: Heading) -> None:
+        if reading.kind == "configuration" and reading.why == "only variables":
+            self._memory_of(owner).variables |= read_script(inert(block.text)).assigned
+
+    def _memory_of(self, owner: Heading) -> Memory:
+        return self._memory.setdefault(owner, Memory())
+
+    def _cut(self, block: FenceBlock, language: str, attributes: Mapping[str, str], reading: Reading, owner: Heading) -> list[Step]:
+        shell = reading.kind == "command"
+        parts = cut(reading.commands) if shell else (Part(reading.commands, 0),)
+        named = "name" in attributes or "id" in attributes
+        if named and len(parts) > 1 and all(part.group is None for part in parts):
+            parts = (Part(reading.commands.strip("\n"), 0),)
+        outer = "" if named and parts[0].condition == "" else _outer_condition(block)
+        if outer and all(part.group is None for part in parts):
+            parts = tuple(replace(part, condition=outer, group=0) for part in parts)
+        if reading.expected and len(parts) == 1:
+            parts = (replace(parts[0], expect=reading.expected),)
+        elif any(part.group is not None for part in parts) and named:
+            sentence = "This fence holds alternatives, so it is cut: no part of it runs until a person picks one."
+            self.findings.append(Finding(block.line, "warning", sentence))
+        return [self._step(part, block, language, attributes, reading, owner, index) for index, part in enumerate(parts)]
+
+    def _step(
+        self, part: Part, block: FenceBlock, language: str, attributes: Mapping[str, str], reading: Reading, owner: Heading, index: int
+    ) -> Step:
+        line = block.line + (0 if block.indented else 1) + reading.row + part.row
+        phase = _tagged_phase(attributes) or phase_of(block.standing.role)
+        name = attributes.get("name", "") if index == 0 else ""
+        title = part.title if part.title and (not block.title or index or part.group is not None) else block.title or part.title
+        if part.prose:
+            text = "\n".join(re.sub(r"^\s*#+\s?", "", each) for each in part.text.split("\n"))
+            why = "a comment asks a person to do this by hand"
+            return Step(self._id("", title, phase), phase, _title(title), text, "", _base(phase), True, why, line=line, unattended=False,
+                        alternatives=_group(block, part), host=self._host(attributes))  # fmt: skip
+        script = read_script(inert(part.text))
+        strict = block.standing.inherited and not _tagged_phase(attributes)
+        shell = reading.kind == "command"
+        risk = self._risk(phase, script, attributes, line, strict=strict) if shell else highest("change", _base(phase))
+        memory = self._memory_of(owner)
+        relies = _relies(part.text, script, memory)
+        known = memory.variables | memory.captured
+        parameters = parameters_of(part.text, script, line, self.defaults.declared, known, attributes.get("promptEnv", "")) if shell else ()
+        attended = judge(script) if shell else Attended(f"it is written in {language}, and watchkeeper runs shell text only")
+        first = next((each.strip() for each in part.text.split("\n") if each.strip() and not each.lstrip().startswith("#")), part.text.strip())
+        step = Step(
+            self._id(name, title or first, phase), phase, _title(title or first), part.text, language or ("sh" if shell else ""), risk,
+            parameters=parameters, alternatives=_group(block, part), host=self._host(attributes), line=line, relies=relies or None,
+            proposed_expect=part.expect, background=script.background or is_true(attributes, "background"), endless=bool(attended.endless),
+            sudo=shell and any(command.name == "sudo" for command in all_commands(script)), cwd=self._cwd(attributes), attributes=dict(attributes),
+        )  # fmt: skip
+        step = self._annotated(step, attributes, block.line)
+        step = _attend(step, attended, script, reading, part, block.standing, is_true(attributes, "interactive"))
+        _remember(memory, script, attended, step)
+        return step
+
+    def _risk(self, phase: Phase, script: Script, attributes: Mapping[str, str], line: int, *, strict: bool) -> Risk:
+        risk = script_risk(script, _base(phase), strict=strict)
+        stated = attributes.get("risk", "").strip().lower()
+        if stated and stated not in RISK_ORDER:
+            self.findings.append(Finding(line, "warning", f'risk="{stated}" is not known; expected read, change or destroy.'))
+            return risk
+        if stated in RISK_ORDER and RISK_ORDER[stated] < RISK_ORDER[risk]:
+            self.findings.append(Finding(line, "note", f"The file says risk={stated}, the commands say {risk}: a file can only raise what is required."))
+        return highest(risk, stated) if stated in RISK_ORDER else risk
+
+    def _annotated(self, step: Step, attributes: Mapping[str, str], line: int) -> Step:
+        """Take over our own attributes; what cannot be read is found and left out."""
+        timeout_s, bad_timeout = seconds(attributes, "timeout")
+        every_s, bad_every = seconds(attributes, "every")
+        retries, bad_retries = whole_number(attributes, "retries")
+        serial, bad_serial = whole_number(attributes, "serial")
+        for sentence in filter(None, (bad_timeout, bad_every, bad_retries, bad_serial)):
+            self.findings.append(Finding(line, "warning", f"{sentence}."))
+        return replace(
+            step, timeout_s=timeout_s or (ENDLESS_TIMEOUT_S if step.endless else None), every_s=every_s or 0.0, retries=retries or 1, serial=serial,
+            expect=attributes.get("expect") or None, undo=attributes.get("undo") or None, when=attributes.get("when") or None,
+            capture=attributes.get("capture") or None, approve=attributes.get("approve") or None, idempotent=is_true(attributes, "idempotent"),
+        )  # fmt: skip
+
+    def _host(self, attributes: Mapping[str, str]) -> str | None:
+        return attributes.get("host") or self.defaults.host
+
+    def _cwd(self, attributes: Mapping[str, str]) -> str | None:
+        own, base = attributes.get("cwd"), self.defaults.cwd
+        return posixpath.normpath(posixpath.join(base or "", own)) if own else base
+
+    def _id(self, name: str, title: str, phase: Phase) -> str:
+        if name and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) and name not in self._used:
+            self._used.add(name)
+            return name
+        if name in self._used:
+            self.findings.append(Finding(0, "warning", f'The name "{name}" is used for two fences; the second one gets a number.'))
+        base = slug(name or title) or phase
+        candidate, number = base, 1
+        while candidate in self._used or candidate in self._reserved:
+            number += 1
+            candidate = f"{base}-{number}"
+        self._used.add(candidate)
+        return candidate
+
+
+def slug(text: str) -> str:
+    """An id of at most 40 letters, digits and dashes from a title; "" when nothing is left."""
+    folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")[:40].rstrip("-")
+
+
+def _title(text: str) -> str:
+    first = " ".join(text.split())
+    return first if len(first) <= 100 else first[:97].rstrip() + "..."
+
+
+def _base(phase: Phase) -> Risk:
+    return "read" if phase in ("diagnose", "verify") else "change"
+
+
+def _tagged_phase(attributes: Mapping[str, str]) -> Phase | None:
+    """``tag=`` (old: ``category=``) may name the phase."""
+    for tag in re.split(r"[,\s]+", attributes.get("tag", "") + "," + attributes.get("category", "")):
+        if tag == "diagnose":
+            return "diagnose"
+        if tag == "fix":
+            return "fix"
+        if tag == "verify":
+            return "verify"
+        if tag == "rollback":
+            return "rollback"
+    return None
+
+
+def _outer_condition(block: FenceBlock) -> str:
+    """A condition in the sentence, list item or label right above a fence. A rollback is conditional by nature."""
+    if block.standing.role == "rollback":
+        return ""
+    for sentence in (block.before, block.title, block.standing.title):
+        kind = condition_kind(re.sub(r"[*_`]", "", sentence).strip()) if sentence else ""
+        if kind:
+            return kind
+        if sentence and sentence is not block.standing.title and re.search(r"\bif\b(?! not present)", sentence, re.IGNORECASE) and sentence == block.title:
+            return "if"
+    return ""
+
+
+def _group(block: FenceBlock, part: Part) -> str | None:
+    if part.group is None:
+        return None
+    if part.group == 0:
+        return f"menu-{block.standing.title_line or block.line}" if part.condition == "or" else f"menu-{block.line}"
+    return f"menu-{block.line}-{part.group}"
+
+
+def _relies(text: str, script: Script, memory: Memory) -> str:
+    """Why a step cannot stand alone: it needs a variable, directory or session of an earlier step."""
+    if memory.session:
+        return f"stands after a step that {memory.session}, so it is meant for that place"
+    for name, _ in unset_variables(script, text):
+        if name in memory.variables:
+            return f"needs the variable {name} of an earlier step, and every step is a fresh shell"
+    if memory.directory and _needs_directory(script):
+        return f"needs the directory of an earlier `cd {memory.directory}`, and every step is a fresh shell"
+    return ""
+
+
+def _needs_directory(script: Script) -> bool:
+    for command in all_commands(script):
+        if command.name in ("cd", "pushd") and not command.inner:
+            return command.arguments[:1] != () and not command.arguments[0].startswith(("/", "~", "$"))
+        if command.words and re.match(r"\.{1,2}/", command.words[0]):
+            return True
+        if command.remote:
+            continue
+        if command.name in _DIRECTORY_PROGRAMS or (command.name == "docker" and ("compose" in command.words or "build" in command.words)):
+            return True
+        if any(re.match(r"(\.{1,2}/|\.\w|\w[\w.-]*/\w|[\w-]+\.(?:sh|py|sql|ya?ml|json|env|conf|txt|gz|tar|db|toml|js|ts)$)", word) for word in command.arguments if "://" not in word):
+            return True
+    return False
+
+
+def _remember(memory: Memory, script: Script, attended: Attended, step: Step) -> None:
+    memory.variables |= script.assigned
+    if step.capture:
+        memory.captured.add(step.capture)
+    for command in script.commands:
+        if command.name in ("cd", "pushd") and not command.inner:
+            memory.directory = " ".join(command.arguments) or "~"
+    if attended.leaves:
+        memory.session = attended.leaves
+
+
+def _attend(step: Step, attended: Attended, script: Script, reading: Reading, part: Part, standing: Standing, asked: bool) -> Step:
+    """Decide whether the step may start without a person, and say why not."""
+    manual = bool(attended.interactive) or reading.root or asked
+    positional = next((use.name for use in script.uses if use.name.isdigit() and use.name != "0"), "")
+    reasons = (
+        attended.interactive,
+        "the file marks it as interactive" if asked else "",
+        "its lines start with `# `, which may be a root prompt or a comment; a person decides" if reading.root else "",
+        "the shell text cannot be parsed, so its risk is not known" if script.broken else "",
+        f"it {_CONDITIONS.get(part.condition, _CONDITIONS['or'])}" if part.group is not None else "",
+        f"it does not end by itself ({attended.endless}); it runs time-bounded when a person starts it" if attended.endless else "",
+        f"it {step.relies}" if step.relies else "",
+        f"{attended.asks}, and nobody is there to answer" if attended.asks else "",
+        "it holds `...`, which stands for something left out" if left_out(part.text) else "",
+        f"it uses ${positional}, and a step has no arguments" if positional and "()" not in part.text and "function " not in part.text else "",
+        f"it must be agreed to (approve={step.approve})" if step.approve else "",
+        f"its condition (when={step.when}) is for a person to judge" if step.when else "",
+        "the file excludes it from automatic runs" if is_true(step.attributes, "excludeFromRunAll") else "",
+        f"it can {step.risk} something although it stands under {step.phase}; a person starts it" if step.phase in ("diagnose", "verify") and step.risk != "read" else "",
+        "the fence names no language, so this is a guess; a person starts it" if reading.guessed and step.risk != "read" else "",
+        f'it stands under "{standing.title}", which is no phase of a run' if step.phase == "text" and standing.title else "",
+        "it stands under no phase of a run" if step.phase == "text" else "",
+    )
+    why = next((reason for reason in reasons if reason), "")
+    return replace(step, manual=manual, why=why or None, unattended=not why)

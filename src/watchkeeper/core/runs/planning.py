@@ -1,0 +1,102 @@
+"""Freezing a plan: which commands of a runbook will run where, with which values. What runs later is exactly this."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from watchkeeper.core.errors import Usage
+from watchkeeper.core.inventory.values import Inventory, RunbookFile, Service
+from watchkeeper.core.runbooks import Binding, Runbook, Step, bind, read_runbook
+from watchkeeper.core.runs.values import Plan, PlanStep
+
+PHASE_ORDER = ("diagnose", "fix", "verify", "rollback")
+
+
+def freeze(
+    file: RunbookFile, inventory: Inventory, service: Service | None, params: Mapping[str, str], only: Sequence[str] = ()
+) -> Plan:
+    """The plan of one runbook for one service.
+
+    Steps keep document order inside each phase; phases follow diagnose, fix, verify, rollback. A step with a `host`
+    attribute runs there, every other one on each host of the service, or on the one host of the inventory.
+    `only`: ids of the steps to keep. Raises `Usage` for unknown step ids or when no host can be told.
+    """
+    runbook = read_runbook(file.text, file.path)
+    steps = [step for procedure in runbook.procedures for step in procedure.steps if step.phase in PHASE_ORDER]
+    if only:
+        unknown = sorted(set(only) - {step.id for step in steps})
+        if unknown:
+            raise Usage(f"{file.path} has no step {', '.join(unknown)}.", f"Its steps: {', '.join(s.id for s in steps)}.")
+        steps = [step for step in steps if step.id in only]
+    values = {**_defaults(runbook), **params}
+    planned: list[PlanStep] = []
+    for step in sorted(steps, key=lambda each: PHASE_ORDER.index(each.phase)):
+        for host in _hosts(step, runbook, inventory, service, file.path):
+            planned.append(_planned(len(planned), step, host, values))
+    name = service.name if service else ""
+    return Plan(file.path, file.digest, name, tuple(planned), plan_digest(file.path, name, planned))
+
+
+def _planned(index: int, step: Step, host: str, values: Mapping[str, str]) -> PlanStep:
+    missing = tuple(p.name for p in step.parameters if p.name not in values and p.default is None)
+    bound = bind(step, values) if not missing and not step.manual else Binding(step.text, {})
+    return PlanStep(
+        index=index,
+        id=step.id,
+        phase=step.phase,  # type: ignore[arg-type]  # text steps were left out above
+        title=step.title,
+        text=bound.text,
+        language=step.language,
+        risk=step.risk,
+        host=host,
+        manual=step.manual,
+        why="" if step.unattended else (step.why or ""),
+        alternatives=step.alternatives or "",
+        environment=bound.environment,
+        missing=missing,
+        timeout_s=step.timeout_s or (60.0 if step.phase == "diagnose" else 300.0),
+        retries=max(1, step.retries or 1),
+        every_s=step.every_s or 0.0,
+        expect=step.expect or "",
+        idempotent=step.idempotent,
+        approve=step.approve or "",
+        line=step.line,
+    )
+
+
+def _defaults(runbook: Runbook) -> dict[str, str]:
+    own = runbook.front_matter.get("watchkeeper")
+    params = own.get("params") if isinstance(own, Mapping) else None
+    return {str(name): str(value) for name, value in params.items()} if isinstance(params, Mapping) else {}
+
+
+def _hosts(step: Step, runbook: Runbook, inventory: Inventory, service: Service | None, path: str) -> tuple[str, ...]:
+    if step.host:
+        return (step.host,)
+    if service and service.hosts:
+        return service.hosts
+    own = runbook.front_matter.get("watchkeeper")
+    if isinstance(own, Mapping) and own.get("host"):
+        return (str(own["host"]),)
+    if len(inventory.hosts) == 1:
+        return tuple(inventory.hosts)
+    raise Usage(
+        f"{path} does not say on which host step {step.id} runs.",
+        "Name a service with hosts (--service), or write host= on the step.",
+    )
+
+
+def step_digest(step: PlanStep, runbook_digest: str) -> str:
+    """What an approval of this step binds to: exact text, host, values and the runbook's bytes."""
+    return _digest([runbook_digest, step.id, step.text, step.host, step.language, sorted(step.environment.items())])
+
+
+def plan_digest(path: str, service: str, steps: Sequence[PlanStep]) -> str:
+    """sha256 over everything a plan would do."""
+    return _digest([path, service, [[s.id, s.phase, s.text, s.host, sorted(s.environment.items())] for s in steps]])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()

@@ -1,0 +1,179 @@
+"""A run: one execution of a runbook with a frozen plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+Phase = Literal["diagnose", "fix", "verify", "rollback"]
+Risk = Literal["read", "change", "destroy"]
+RunMode = Literal["observe", "propose", "auto", "manual"]
+
+
+class RunState(StrEnum):
+    """ready -> running -> (parked -> ready)* -> verifying -> an end. Ends: see `ENDED`."""
+
+    READY = "ready"
+    RUNNING = "running"
+    PARKED = "parked"
+    VERIFYING = "verifying"
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({RunState.PROVEN, RunState.UNPROVEN, RunState.DONE, RunState.FAILED, RunState.CANCELLED})
+
+
+class StepState(StrEnum):
+    """planned -> waits | running -> done | failed | interrupted | skipped | refused | cancelled."""
+
+    PLANNED = "planned"
+    WAITS = "waits"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One command of the frozen plan. text: exact bytes that will run; environment: parameter values.
+
+    why: the sentence why it may not be started unattended (manual, alternative, unfilled, ...), empty when it may.
+    """
+
+    index: int
+    id: str
+    phase: Phase
+    title: str
+    text: str
+    language: str
+    risk: Risk
+    host: str
+    manual: bool = False
+    why: str = ""
+    alternatives: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    timeout_s: float = 300.0
+    retries: int = 1
+    every_s: float = 0.0
+    expect: str = ""
+    idempotent: bool = False
+    approve: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do, frozen at start. digest: sha256 over texts, hosts and values; approvals bind to it."""
+
+    runbook: str
+    runbook_digest: str
+    service: str
+    steps: tuple[PlanStep, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a step left behind. output: first part for display (redacted); chunks live in the evidence store."""
+
+    id: int
+    exit_code: int | None
+    started_at: float
+    ended_at: float | None
+    size: int
+    digest: str
+    truncated: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """A plan step with its state in one run.
+
+    attempt: suffix of the spool name. boot: boot id of the host when the step was first sent; sent: the host answered.
+    decided_by: the approver, when one was needed.
+    """
+
+    run: int
+    index: int
+    plan: PlanStep
+    state: StepState
+    attempt: int = 0
+    boot: str = ""
+    sent: bool = False
+    decided_by: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    message: str = ""
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution. fence: raised at each take-up, older writes are refused. segment: raised at each ready.
+
+    last_change_at: when the newest changing step ended. parked_why: what it waits for.
+    """
+
+    id: int
+    incident: int | None
+    response: str
+    plan: Plan
+    mode: RunMode
+    state: RunState
+    actor: str
+    created_at: float
+    steps: tuple[RunStep, ...] = ()
+    segment: int = 1
+    fence: int = 0
+    started_at: float | None = None
+    ended_at: float | None = None
+    fix_started_at: float | None = None
+    last_change_at: float | None = None
+    parked_why: str = ""
+    message: str = ""
+    grant: int | None = None
+    entry: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's act: do this now. binds: sha256 of text, host and values; void when one byte changes or past expiry."""
+
+    id: int
+    run: int
+    step: int
+    binds: str
+    requested_at: float
+    expires_at: float
+    decided: Literal["", "approved", "denied", "expired"] = ""
+    decided_at: float | None = None
+    decided_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A person's standing permission: this response may act by itself; bound to runbook digest and hosts, with expiry."""
+
+    id: int
+    response: str
+    runbook_digest: str
+    hosts: tuple[str, ...]
+    destroy: bool
+    granted_by: str
+    granted_at: float
+    expires_at: float
+    revoked_at: float | None = None
+    revoked_by: str = ""

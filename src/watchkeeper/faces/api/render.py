@@ -1,0 +1,149 @@
+"""Values as JSON: field names stay, times become UTC text with Z, durations keep their `_s`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from watchkeeper.core.checks.values import Judged
+from watchkeeper.core.incidents.values import Incident
+from watchkeeper.core.inventory.values import RunbookFile
+from watchkeeper.core.log.values import Entry
+from watchkeeper.core.runbooks import Runbook
+from watchkeeper.core.runs.values import Approval, Run
+from watchkeeper.core.status import ServiceState
+from watchkeeper.core.times import utc_text
+from watchkeeper.services.status import Now
+
+_TIMES = ("at", "since")
+
+
+def to_json(value: Any) -> Any:
+    """Any value of core as plain JSON data."""
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _field(field.name, getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | set | frozenset):
+        return [to_json(item) for item in value]
+    return value
+
+
+def _field(name: str, value: Any) -> Any:
+    if (name in _TIMES or name.endswith("_at")) and isinstance(value, int | float) and not isinstance(value, bool):
+        return utc_text(float(value))
+    return to_json(value)
+
+
+def run_json(run: Run, approvals: list[Approval] | None = None) -> dict[str, Any]:
+    """A run; its plan without the steps, which follow with their states."""
+    data: dict[str, Any] = to_json(run)
+    del data["plan"]["steps"]
+    if approvals is not None:
+        data["approvals"] = to_json(approvals)
+    return data
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """An entry with the fields of its draft beside number and hashes."""
+    data: dict[str, Any] = to_json(entry.draft)
+    data["sections"] = [{"heading": heading, "text": text} for heading, text in entry.draft.sections]
+    return {"number": entry.number, **data, "digest": entry.digest, "previous": entry.previous, "hash": entry.hash}
+
+
+def check_json(judged: Judged, since: float | None = None) -> dict[str, Any]:
+    """One asked check."""
+    reading = judged.reading
+    return {
+        "check": reading.check,
+        "state": judged.verdict.state.value,
+        "reason": judged.verdict.reason,
+        "since": utc_text(since),
+        "at": utc_text(reading.at),
+        "latency_s": round(reading.latency_s, 6),
+        "values": to_json(reading.values),
+        "error": reading.error,
+    }
+
+
+def service_json(each: ServiceState, now: Now) -> dict[str, Any]:
+    """A service with its checks: settled state, newest reading."""
+    checks = []
+    for key, settled in each.checks:
+        latest = now.latest.get(key)
+        checks.append(
+            {
+                "check": key,
+                "state": settled.state.value if settled else "UNKNOWN",
+                "reason": settled.reason if settled else "not asked yet",
+                "since": utc_text(settled.since if settled else None),
+                "at": utc_text(latest.reading.at if latest else None),
+                "latency_s": round(latest.reading.latency_s, 6) if latest else None,
+                "values": to_json(latest.reading.values) if latest else {},
+            }
+        )
+    return {
+        "name": each.service.name,
+        "description": each.service.description,
+        "state": each.state.value,
+        "reason": each.reason,
+        "since": utc_text(each.since),
+        "held_under": each.held_under,
+        "checks": checks,
+    }
+
+
+def status_json(now: Now) -> dict[str, Any]:
+    """The whole truth of one moment."""
+    watch = {"running": True, **to_json(now.watch)} if not now.watch_down else {"running": False, "sentence": now.watch_down}
+    return {
+        "team": now.inventory.team.name,
+        "timezone": now.inventory.team.timezone,
+        "state": now.state.value,
+        "sentence": now.sentence,
+        "now": utc_text(now.at),
+        "services": [service_json(each, now) for each in now.services],
+        "incidents": [incident_json(each) for each in now.incidents],
+        "waiting": [
+            {
+                **to_json(each.approval),
+                "incident": each.incident,
+                "id_of_step": each.step.plan.id,
+                "text": each.step.plan.text,
+                "host": each.step.plan.host,
+                "risk": each.step.plan.risk,
+                "why": each.step.message,
+            }
+            for each in now.waiting
+        ],
+        "undelivered": to_json(now.undelivered),
+        "fault": now.fault,
+        "mistakes": to_json(now.mistakes),
+        "watch": watch,
+        "automation": {"on": now.automation_on, "why": now.automation_why},
+        "inventory": {"revision": now.inventory.revision, "loaded_at": utc_text(now.inventory.loaded_at)},
+    }
+
+
+def incident_json(incident: Incident) -> dict[str, Any]:
+    """An incident without its timeline."""
+    data: dict[str, Any] = to_json(incident)
+    return data
+
+
+def runbook_json(file: RunbookFile, runbook: Runbook, services: tuple[str, ...]) -> dict[str, Any]:
+    """A line of the catalogue."""
+    steps = [step for procedure in runbook.procedures for step in procedure.steps]
+    return {
+        "path": file.path,
+        "title": runbook.title,
+        "digest": file.digest,
+        "services": list(services),
+        "steps": len(steps),
+        "changing": sum(1 for step in steps if step.risk != "read"),
+        "findings": to_json(runbook.findings),
+    }

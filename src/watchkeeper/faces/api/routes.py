@@ -1,0 +1,390 @@
+"""The routes of the API, version 1. Parse, call one service, render."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+
+from watchkeeper.bootstrap.main import Application, application
+from watchkeeper.core.actors import Actor
+from watchkeeper.core.errors import Forbidden, Usage, WatchkeeperError
+from watchkeeper.core.incidents.values import Incident, Status
+from watchkeeper.core.runbooks import show
+from watchkeeper.core.times import utc_text
+from watchkeeper.faces.api.render import (
+    check_json,
+    entry_json,
+    incident_json,
+    run_json,
+    runbook_json,
+    service_json,
+    status_json,
+    to_json,
+)
+from watchkeeper.services.ports import Ping
+
+api = NinjaAPI(title="watchkeeper", version="1", docs_url=None, openapi_url="/openapi.json", urls_namespace="api")
+
+STATUS_OF_KIND = {
+    "usage": 400, "invalid": 422, "forbidden": 403, "not_found": 404, "locked": 409, "no_answer": 502, "problem": 400,
+}  # fmt: skip
+
+
+@api.exception_handler(WatchkeeperError)
+def _told(request: HttpRequest, error: WatchkeeperError) -> HttpResponse:
+    body = {"error": {"kind": error.kind, "sentence": error.sentence, "hint": error.hint}}
+    return api.create_response(request, body, status=STATUS_OF_KIND.get(error.kind, 400))
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The caller; raises `Forbidden`. A browser may read the API, but acts through the page's own forms."""
+    app = application()
+    way = str(request.META.get("HTTP_X_WATCHKEEPER_WAY", "tcp"))
+    headers = {"X-Watchkeeper-Actor": str(request.META.get("HTTP_X_WATCHKEEPER_ACTOR", ""))}
+    caller = app.door.caller(way, request.COOKIES, headers, app.holder.current.sample)
+    if caller.way == "browser" and request.method not in ("GET", "HEAD"):
+        raise Forbidden("A browser acts through the page, not through the API.", "Use the buttons of the page.")
+    return caller.actor
+
+
+class Empty(Schema):
+    """No fields."""
+
+
+class Reason(Schema):
+    """Why."""
+
+    reason: str = ""
+
+
+class Note(Schema):
+    """A note for the timeline."""
+
+    text: str
+
+
+class Ask(Schema):
+    """Check keys, service names, or nothing for all."""
+
+    checks: list[str] = []
+
+
+class StartRun(Schema):
+    """A run started by hand."""
+
+    runbook: str
+    service: str = ""
+    params: dict[str, str] = {}
+    steps: list[str] = []
+    dry_run: bool = False
+
+
+class Decide(Schema):
+    """Which step, and the hash that was shown."""
+
+    step: int | None = None
+    binds: str = ""
+    reason: str = ""
+
+
+class NewGrant(Schema):
+    """A standing grant."""
+
+    response: str
+    days: float = 90
+    destroy: bool = False
+
+
+class Switch(Schema):
+    """The kill switch."""
+
+    on: bool
+    reason: str = ""
+
+
+class NewEntry(Schema):
+    """An entry written by hand."""
+
+    title: str
+    type: str = "Maintenance"
+    severity: str = "Low"
+    body: str = ""
+    corrects: int | None = None
+
+
+class NewPing(Schema):
+    """A heartbeat ping."""
+
+    check: str
+    status: str = "success"
+    note: str = ""
+
+
+@api.get("/health")
+def health(request: HttpRequest) -> dict[str, Any]:
+    return {"health": {"ok": True}}
+
+
+@api.get("/status")
+def status(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    return {"status": status_json(application().status.now())}
+
+
+@api.get("/checks")
+def checks(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    now = application().status.now()
+    return {"checks": [check for each in now.services for check in service_json(each, now)["checks"]]}
+
+
+@api.post("/checks/ask")
+def ask(request: HttpRequest, body: Ask) -> dict[str, Any]:
+    actor_of(request)
+    return {"checks": [check_json(judged) for judged in application().ask(body.checks)]}
+
+
+# ---- incidents -------------------------------------------------------------------------------------------------------
+
+
+@api.get("/incidents")
+def incidents(request: HttpRequest, status: str = "", limit: int = 50, before: int | None = None) -> dict[str, Any]:
+    actor_of(request)
+    if status not in ("", "open", "closed"):
+        raise Usage(f"An incident is open or closed, not {status!r}.", "Use status=open or status=closed.")
+    found = application().incidents.list(Status(status) if status else None, min(limit, 500), before)
+    return {"incidents": [incident_json(each) for each in found]}
+
+
+@api.get("/incidents/{number}")
+def incident(request: HttpRequest, number: int) -> dict[str, Any]:
+    actor_of(request)
+    app = application()
+    return {"incident": _whole(app, app.incidents.get(number))}
+
+
+def _whole(app: Application, incident: Incident) -> dict[str, Any]:
+    with app.store.read() as session:
+        told = [
+            {**to_json(each), "attempts": to_json(session.attempts(each.id))}
+            for each in session.notifications(incident=incident.id)
+        ]
+    return {
+        **incident_json(incident),
+        "timeline": to_json(app.incidents.timeline(incident.id)),
+        "suspects": to_json(app.incidents.suspects(incident)),
+        "runs": [run_json(run, app.runs.approvals(run.id)) for run in app.runs.list(incident=incident.id)],
+        "notifications": told,
+    }
+
+
+@api.post("/incidents/{number}/ack")
+def acknowledge(request: HttpRequest, number: int, body: Empty | None = None) -> dict[str, Any]:
+    return {"incident": incident_json(application().incidents.acknowledge(number, actor_of(request)))}
+
+
+@api.post("/incidents/{number}/escalate")
+def escalate(request: HttpRequest, number: int, body: Reason) -> dict[str, Any]:
+    return {"incident": incident_json(application().incidents.escalate(number, actor_of(request), body.reason))}
+
+
+@api.post("/incidents/{number}/close")
+def close(request: HttpRequest, number: int, body: Reason) -> dict[str, Any]:
+    return {"incident": incident_json(application().incidents.close_unproven(number, actor_of(request), body.reason))}
+
+
+@api.post("/incidents/{number}/note")
+def note(request: HttpRequest, number: int, body: Note) -> dict[str, Any]:
+    return {"incident": incident_json(application().incidents.note(number, actor_of(request), body.text))}
+
+
+# ---- runbooks and runs -----------------------------------------------------------------------------------------------
+
+
+@api.get("/runbooks")
+def runbooks(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    return {"runbooks": [runbook_json(*each) for each in application().runbooks.list()]}
+
+
+@api.get("/runbooks/{path:path}")
+def runbook(request: HttpRequest, path: str) -> dict[str, Any]:
+    actor_of(request)
+    file, read, services = application().runbooks.get(path)
+    return {"runbook": {**runbook_json(file, read, services), **show(read)["runbook"]}}
+
+
+@api.post("/runs")
+def start_run(request: HttpRequest, body: StartRun) -> dict[str, Any]:
+    actor = actor_of(request)
+    runs = application().runs
+    if body.dry_run:
+        return {"run": run_json(runs.plan(body.runbook, body.service, body.params, body.steps, actor))}
+    return {"run": run_json(runs.start(body.runbook, body.service, body.params, body.steps, actor))}
+
+
+@api.get("/runs")
+def list_runs(request: HttpRequest, incident: int | None = None, active: bool = False, limit: int = 50) -> dict[str, Any]:
+    actor_of(request)
+    return {"runs": [run_json(run) for run in application().runs.list(incident, active, min(limit, 500))]}
+
+
+@api.get("/runs/{number}")
+def run(request: HttpRequest, number: int) -> dict[str, Any]:
+    actor_of(request)
+    runs = application().runs
+    return {"run": run_json(runs.get(number), runs.approvals(number))}
+
+
+@api.get("/runs/{number}/steps/{index}/output")
+def output(request: HttpRequest, number: int, index: int, offset: int = 0) -> HttpResponse:
+    actor_of(request)
+    data, following, done = application().runs.output(number, index, max(0, offset))
+    answer = HttpResponse(data, content_type="application/octet-stream")
+    answer["X-Next-Offset"] = str(following)
+    answer["X-Done"] = "1" if done else "0"
+    return answer
+
+
+@api.post("/runs/{number}/approve")
+def approve(request: HttpRequest, number: int, body: Decide) -> dict[str, Any]:
+    return {"run": run_json(application().runs.approve(number, actor_of(request), body.step, body.binds))}
+
+
+@api.post("/runs/{number}/deny")
+def deny(request: HttpRequest, number: int, body: Decide) -> dict[str, Any]:
+    return {"run": run_json(application().runs.deny(number, actor_of(request), body.reason))}
+
+
+@api.post("/runs/{number}/cancel")
+def cancel(request: HttpRequest, number: int, body: Empty | None = None) -> dict[str, Any]:
+    return {"run": run_json(application().runs.cancel(number, actor_of(request)))}
+
+
+@api.post("/runs/{number}/resume")
+def resume(request: HttpRequest, number: int, body: Empty | None = None) -> dict[str, Any]:
+    return {"run": run_json(application().runs.resume(number, actor_of(request)))}
+
+
+# ---- grants and automation -------------------------------------------------------------------------------------------
+
+
+@api.get("/grants")
+def grants(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    return {"grants": to_json(application().grants.list())}
+
+
+@api.post("/grants")
+def add_grant(request: HttpRequest, body: NewGrant) -> dict[str, Any]:
+    return {"grant": to_json(application().grants.add(body.response, actor_of(request), body.days, body.destroy))}
+
+
+@api.post("/grants/{number}/revoke")
+def revoke_grant(request: HttpRequest, number: int, body: Empty | None = None) -> dict[str, Any]:
+    return {"grant": to_json(application().grants.revoke(number, actor_of(request)))}
+
+
+@api.get("/automation")
+def automation(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    on, why = application().automation.state()
+    return {"automation": {"on": on, "why": why}}
+
+
+@api.post("/automation")
+def switch_automation(request: HttpRequest, body: Switch) -> dict[str, Any]:
+    on, why = application().automation.switch(body.on, actor_of(request), body.reason)
+    return {"automation": {"on": on, "why": why}}
+
+
+# ---- log -------------------------------------------------------------------------------------------------------------
+
+
+@api.get("/log")
+def log(request: HttpRequest, limit: int = 50, before: int | None = None, text: str = "") -> dict[str, Any]:
+    actor_of(request)
+    return {"entries": [entry_json(each) for each in application().log.list(min(limit, 500), before, text)]}
+
+
+@api.post("/log")
+def add_entry(request: HttpRequest, body: NewEntry) -> dict[str, Any]:
+    actor = actor_of(request)
+    entry = application().log.add(actor, body.type, body.title, body.severity, body.body, body.corrects)
+    return {"entry": entry_json(entry)}
+
+
+@api.get("/log/verify")
+def verify_log(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    return {"verification": to_json(application().log.verify())}
+
+
+@api.get("/log/export")
+def export_log(request: HttpRequest) -> HttpResponse:
+    actor_of(request)
+    return HttpResponse(application().log.export(), content_type="text/markdown; charset=utf-8")
+
+
+@api.get("/log/{number}")
+def entry(request: HttpRequest, number: int) -> dict[str, Any]:
+    actor_of(request)
+    return {"entry": entry_json(application().log.get(number))}
+
+
+# ---- the rest --------------------------------------------------------------------------------------------------------
+
+
+@api.post("/pings")
+def ping(request: HttpRequest, body: NewPing) -> dict[str, Any]:
+    actor_of(request)
+    found = application().ping(body.check, body.status, body.note)
+    return {"ping": _ping_json(found)}
+
+
+def _ping_json(ping: Ping) -> dict[str, Any]:
+    return {"check": ping.check, "status": ping.status, "at": utc_text(ping.at)}
+
+
+@api.get("/doctor")
+def doctor(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    return {"doctor": to_json(application().doctor.examine())}
+
+
+@api.get("/notifications")
+def notifications(request: HttpRequest, undelivered: bool = False, limit: int = 50) -> dict[str, Any]:
+    actor_of(request)
+    with application().store.read() as session:
+        return {"notifications": to_json(session.notifications(undelivered=undelivered, limit=min(limit, 500)))}
+
+
+@api.get("/changes")
+def changes(request: HttpRequest, hours: float = 24.0) -> dict[str, Any]:
+    actor_of(request)
+    app = application()
+    now = app.clock()
+    return {"changes": to_json(app.changes.list(now - min(hours, 24 * 90) * 3600.0, now))}
+
+
+@api.post("/links")
+def link(request: HttpRequest, body: Empty | None = None) -> dict[str, Any]:
+    actor = actor_of(request)
+    if not actor.is_person:
+        raise Forbidden(f"{actor.name} is not a person, and only a person opens the page.")
+    app = application()
+    return {"link": {"url": f"{app.web_url}/enter?key={app.door.make_link()}"}}
+
+
+@api.post("/drill/boundary")
+def drill_boundary(request: HttpRequest, body: Empty | None = None) -> dict[str, Any]:
+    """The drill of the sample fleet says that one scenario is over: what fails next is not the same trouble coming back."""
+    actor = actor_of(request)
+    if actor.kind != "drill":
+        raise Forbidden("Only the drill of the sample fleet may set a boundary.")
+    app = application()
+    now = app.clock()
+    app.store.write(lambda session: session.set_setting("recurrence_after", repr(now)))
+    return {"boundary": {"at": utc_text(now)}}

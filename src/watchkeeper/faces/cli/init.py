@@ -1,0 +1,100 @@
+"""`wk init`: make an ops repo that loads as it is and says in comments what to write next."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from watchkeeper.core.errors import Forbidden, Locked, Usage
+from watchkeeper.faces.cli import render
+from watchkeeper.faces.cli.parsers import verb
+from watchkeeper.faces.cli.skeleton import FILES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+EXAMPLES = """\
+  wk init ops                  then edit ops/services/example.yaml, and: wk check, wk up"""
+
+
+def add_parser(commands: Any) -> None:
+    """Parser of `wk init`."""
+    parser = verb(commands, "init", "Make an ops repo: a directory of YAML and Markdown that your team owns.", EXAMPLES)
+    parser.add_argument("directory", metavar="DIR", help="a new or an empty directory")
+    parser.add_argument("--host", default="", metavar="USER@HOST", help="discover a host (comes with a later version)")
+    parser.add_argument(
+        "--from", dest="sources", nargs="+", default=[], metavar="FILE.md", help="import documents (comes later)"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Write the files; never into a directory that holds something."""
+    refuse_later(arguments)
+    place = os.path.abspath(arguments.directory)
+    refuse_occupied(arguments.directory, place)
+    try:
+        written = write(place)
+    except OSError as error:
+        raise Forbidden(
+            f"{arguments.directory} cannot be written: {error.strerror} ({error.filename}).",
+            "Choose a directory of yours.",
+        ) from None
+    repository = make_repository(place)
+    if arguments.json:
+        render.show_json({"files": written, "directory": place, "git": repository})
+        return 0
+    print(f"Made the ops repo {arguments.directory} with {len(written)} files:")
+    for path in written:
+        print(f"  {path}")
+    if not repository:
+        render.note("It is not a git repository (git is missing or refused); make it one when you can.")
+    print(f"Next: edit services/example.yaml, then 'wk --ops {arguments.directory} lint', 'check' and 'up'.")
+    return 0
+
+
+def refuse_later(arguments: Namespace) -> None:
+    """What this version does not do yet is said, not half done."""
+    if arguments.host:
+        raise Usage(
+            "Discovering a host comes with a later version of watchkeeper.",
+            "Write it into hosts.yaml; the file says how.",
+        )
+    if arguments.sources:
+        raise Usage(
+            "Importing documents comes with a later version of watchkeeper.",
+            "Copy Markdown files into runbooks/ as they are; 'wk runbook show FILE' says how they are understood.",
+        )
+
+
+def refuse_occupied(name: str, place: str) -> None:
+    """Raises `Locked` when something is there already."""
+    if os.path.lexists(place) and not os.path.isdir(place):
+        raise Locked(f"{name} exists and is not a directory.", "Choose another name.")
+    if os.path.isdir(place) and os.listdir(place):
+        raise Locked(f"{name} is not empty, and nothing in it was touched.", "Choose a new or an empty directory.")
+
+
+def write(place: str) -> list[str]:
+    """Write the skeleton; the relative paths written, sorted."""
+    for path, text in FILES.items():
+        target = os.path.join(place, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "x", encoding="utf-8") as file:
+            file.write(text)
+    return sorted(FILES)
+
+
+def make_repository(place: str) -> bool:
+    """`git init`, when git is there and the directory is not within a repository already."""
+    try:
+        inside = subprocess.run(
+            ["git", "-C", place, "rev-parse", "--is-inside-work-tree"], capture_output=True, timeout=20, check=False
+        )
+        if inside.returncode == 0:
+            return True
+        made = subprocess.run(["git", "-C", place, "init", "--quiet"], capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return made.returncode == 0

@@ -1,0 +1,101 @@
+"""How a plan, a run and its steps look in a terminal; shared by `run` and `runs`."""
+
+from __future__ import annotations
+
+from watchkeeper.faces.cli import render
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ENDED = frozenset({"proven", "unproven", "done", "failed", "cancelled"})
+UNSENT = frozenset({"skipped", "refused", "cancelled", "planned"})
+
+
+def step_head(step: dict[str, Any], place: str = "") -> str:
+    """Number, phase, title, risk, host of a plan step."""
+    risk = render.RISK_WORDS.get(step["risk"], step["risk"])
+    return render.line(
+        f"Step {step['index']}{place}  {step['phase']}: {step['title']}  ({risk} on {step['host'] or 'this host'})"
+    )
+
+
+def step_text(step: dict[str, Any]) -> str:
+    """The exact text of a plan step with its values and with why it would not start by itself."""
+    lines = [step_head(step), render.block(step["text"])]
+    values = step.get("environment") or {}
+    lines += [f"    with {name}={render.line(value)}" for name, value in sorted(values.items())]
+    if step.get("missing"):
+        lines.append(f"    needs a value: {', '.join(step['missing'])} (--param NAME=VALUE)")
+    if step.get("why"):
+        lines.append("    " + render.line(step["why"]))
+    if str(step["text"]) != render.clean(step["text"]).replace("\r\n", "\n"):
+        lines.append("    It holds control characters; they are spelled out above as \\x..")
+    return "\n".join(lines)
+
+
+def plan_text(plan: dict[str, Any]) -> str:
+    """A whole plan: what would run, where, how dangerous."""
+    head = f"{render.line(plan['runbook'])} for {render.line(plan['service'] or 'no service')}"
+    return "\n\n".join([head, *(step_text(step) for step in plan["steps"])])
+
+
+def ended_well(run: dict[str, Any]) -> bool:
+    """Whether an ended run counts as fine: proven, or done without having changed anything."""
+    if run["state"] == "proven":
+        return True
+    return run["state"] == "done" and not any(
+        step["plan"]["risk"] != "read" and step["state"] not in UNSENT for step in run.get("steps") or []
+    )
+
+
+def step_result(step: dict[str, Any]) -> str:
+    """How one step of a run ended: ``done, exit 0 after 3.2 s``."""
+    parts = [str(step["state"])]
+    if step.get("exit_code") is not None:
+        parts.append(f"exit {step['exit_code']}")
+    lasted = render.age(step.get("started_at"), step.get("ended_at"))
+    if lasted:
+        parts[-1] += f" after {lasted}"
+    if step.get("decided_by"):
+        parts.append(f"approved by {step['decided_by']}")
+    if step.get("message"):
+        parts.append(step["message"])
+    return render.line(", ".join(parts))
+
+
+def run_page(run: dict[str, Any]) -> str:
+    """A run with its steps, texts and results."""
+    lines = [run_head(run)]
+    for step in run.get("steps") or []:
+        lines += ["", step_text(step["plan"]), f"    -> {step_result(step)}"]
+    pending = [one for one in run.get("approvals") or [] if not one.get("decided")]
+    for one in pending:
+        until = f" until {render.clock(one['expires_at'])}" if one.get("expires_at") else ""
+        lines += ["", f"Waits for approval{until}: wk runs approve {run['id']} --step {one['step']}"]
+    return "\n".join(lines)
+
+
+def run_head(run: dict[str, Any]) -> str:
+    """Number, runbook, state, and whose it is."""
+    about = f" for incident {run['incident']}" if run.get("incident") else ""
+    lines = [f"Run {run['id']}  {render.line(run['plan']['runbook'])}{about}: {run['state']}"]
+    started = f"Started by {render.line(run['actor'])} {render.clock(run['created_at'])}, mode {run['mode']}"
+    lines.append(started + (f", ended {render.clock(run['ended_at'])}" if run.get("ended_at") else "") + ".")
+    lines += [render.line(run[key]) for key in ("parked_why", "message") if run.get(key)]
+    if run.get("entry"):
+        lines.append(f"In the log: wk log show {run['entry']}")
+    return "\n".join(lines)
+
+
+def ending(run: dict[str, Any]) -> str:
+    """The closing sentence of a run."""
+    said = f" {render.line(run['message'])}" if run.get("message") else ""
+    words = {
+        "proven": "Proven.",
+        "unproven": "Not proven: the checks did not recover.",
+        "done": "Done." if ended_well(run) else "Done, not verified.",
+        "failed": "Failed.",
+        "cancelled": "Cancelled.",
+    }
+    return f"Run {run['id']}: {words.get(run['state'], run['state'])}{said}"

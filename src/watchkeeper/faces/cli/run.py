@@ -1,0 +1,175 @@
+"""`wk run`: a person starts a runbook. Shows every command, asks once, follows it to its end."""
+
+from __future__ import annotations
+
+import time
+
+from watchkeeper.core.errors import Forbidden, Usage
+from watchkeeper.faces.cli import plans, render
+from watchkeeper.faces.cli.parsers import verb
+from watchkeeper.faces.cli.places import client_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+    from watchkeeper.faces.cli.client import Client
+
+EXAMPLES = """\
+  wk run runbooks/web-down.md --service shop --dry-run    what would run, where
+  wk run runbooks/web-down.md --service shop              asks once, then follows it
+  wk run runbooks/purge.md --service shop --param age=24h
+exit code: 0 proven, or nothing was changed; 1 not verified, failed, or it waits for a decision"""
+LOOK_EVERY_S = 0.3
+START_WITHIN_S = 15.0
+
+
+def add_parser(commands: Any) -> None:
+    """Parser of `wk run`."""
+    parser = verb(commands, "run", "Run a runbook: shows every command, host and risk, asks once, proves.", EXAMPLES)
+    parser.add_argument("runbook", metavar="RUNBOOK", help="path in the ops repo, as runbooks/web-down.md")
+    parser.add_argument("--service", default="", metavar="S", help="for which service (its hosts and its proof)")
+    parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a value; may be repeated")
+    parser.add_argument("--step", action="append", default=[], metavar="ID", help="only this step; may be repeated")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would run")
+    parser.add_argument("--yes", action="store_true", help="do not ask (for what you have read before)")
+    parser.add_argument("--no-wait", action="store_true", help="do not follow it")
+
+
+def run(arguments: Namespace) -> int:
+    """Plan, show, ask, start, follow."""
+    request = {
+        "runbook": arguments.runbook,
+        "service": arguments.service,
+        "params": parameters(arguments.param),
+        **({"steps": arguments.step} if arguments.step else {}),
+    }
+    client = client_of(arguments)
+    planned = client.post("/runs", {**request, "dry_run": True})["run"]
+    if arguments.dry_run:
+        render.show_json({"run": planned}) if arguments.json else print(plans.plan_text(planned["plan"]))
+        return 0
+    refuse_missing(planned["plan"])
+    if not arguments.yes:
+        render.note(plans.plan_text(planned["plan"]))
+    if not render.confirm(question(planned["plan"]), arguments.yes):
+        raise Forbidden("Nothing was started: you did not say yes.")
+    started = client.post("/runs", {**request, "dry_run": False})["run"]
+    refuse_changed(client, planned, started)
+    final = started if arguments.no_wait else follow(client, started["id"], quiet=arguments.json)
+    return finish(final, arguments)
+
+
+def parameters(words: list[str]) -> dict[str, str]:
+    """``["age=24h"]`` as a mapping. Raises `Usage`."""
+    values = {}
+    for word in words:
+        name, separator, value = word.partition("=")
+        if not separator or not name:
+            raise Usage(f"--param {word} is not NAME=VALUE.", "Example: --param age=24h")
+        if name in values:
+            raise Usage(f"--param {name} is given twice.", "Give each value once.")
+        values[name] = value
+    return values
+
+
+def refuse_missing(plan: dict[str, Any]) -> None:
+    """Unfilled placeholders never run: say all of them before asking. One of a menu may stay open."""
+    needy = [step for step in plan["steps"] if not step.get("alternatives") and not step.get("manual")]
+    missing = sorted({name for step in needy for name in step.get("missing") or ()})
+    if missing:
+        words = " ".join(f"--param {name}=..." for name in missing)
+        raise Usage(f"{plan['runbook']} needs a value for {', '.join(missing)}. Nothing was started.", f"Add {words}")
+
+
+def refuse_changed(client: Client, planned: dict[str, Any], started: dict[str, Any]) -> None:
+    """What was shown is what runs: a plan that changed between the question and the start is cancelled."""
+    if planned["plan"]["digest"] != started["plan"]["digest"]:
+        client.post(f"/runs/{started['id']}/cancel")
+        raise Forbidden(
+            f"The runbook changed while you read it: run {started['id']} was cancelled.",
+            "Read the new text, start again.",
+        )
+
+
+def question(plan: dict[str, Any]) -> str:
+    """The one question: how many commands, which of them change, on which hosts."""
+    steps = plan["steps"]
+    hosts = sorted({step["host"] or "this host" for step in steps})
+    risky = [step for step in steps if step["risk"] != "read"]
+    destroys = sum(step["risk"] == "destroy" for step in steps)
+    harm = (
+        f"{len(risky)} of them {'changes' if len(risky) == 1 else 'change'} something"
+        if risky
+        else "all of them only read"
+    )
+    harm += f", {destroys} {'destroys' if destroys == 1 else 'destroy'}" if destroys else ""
+    return f"\nRun these {render.count(len(steps), 'command')} on {', '.join(hosts)}? {harm.capitalize()}. [y/N]"
+
+
+def follow(client: Client, number: int, quiet: bool = False) -> dict[str, Any]:
+    """Show a run as it goes, until it ends or waits for somebody. Ctrl-C leaves it running."""
+    shown: dict[int, int] = {}
+    begun = time.monotonic()
+    try:
+        while True:
+            current: dict[str, Any] = client.get(f"/runs/{number}")["run"]
+            if not quiet:
+                for step in current.get("steps") or []:
+                    show_step(client, number, step, shown)
+            if current["state"] in plans.ENDED or current["state"] == "parked":
+                return current
+            if current["state"] == "ready" and time.monotonic() - begun > START_WITHIN_S:
+                return current
+            time.sleep(LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        render.note(f"\nRun {number} goes on. 'wk runs show {number}' shows it, 'wk runs cancel {number}' ends it.")
+        raise
+
+
+def show_step(client: Client, number: int, step: dict[str, Any], shown: dict[int, int]) -> None:
+    """Print what is new of one step: its head at first sight, then output, then how it ended (offset -1: all said)."""
+    index = step["index"]
+    if step["state"] in ("planned", "waits") or shown.get(index) == -1:
+        return
+    if index not in shown:
+        shown[index] = 0
+        print(plans.step_head(step["plan"]), flush=True)
+    ended = step["state"] != "running"
+    if step.get("started_at"):
+        shown[index] = show_output(client, number, index, shown[index], to_end=ended)
+    if ended:
+        print(f"  -> {plans.step_result(step)}", flush=True)
+        shown[index] = -1
+
+
+def show_output(client: Client, number: int, index: int, offset: int, to_end: bool) -> int:
+    """Print output from `offset`; the new offset."""
+    while True:
+        headers, chunk = client.raw("GET", f"/runs/{number}/steps/{index}/output?offset={offset}")
+        if not chunk:
+            return offset
+        print(render.block(chunk.decode("utf-8", "replace")), flush=True)
+        offset = int(headers.get("x-next-offset", offset + len(chunk)))
+        if not to_end:
+            return offset
+
+
+def finish(final: dict[str, Any], arguments: Namespace) -> int:
+    """The last words and the exit code of a started run."""
+    if arguments.json:
+        render.show_json({"run": final})
+    elif final["state"] in plans.ENDED:
+        print(plans.ending(final))
+    elif final["state"] == "parked":
+        why = render.line(final.get("parked_why") or "it waits for a decision")
+        print(f"Run {final['id']} waits: {why}")
+        for one in final.get("approvals") or []:
+            if not one.get("decided"):
+                print(f"  wk runs approve {final['id']} --step {one['step']}")
+    elif arguments.no_wait:
+        print(f"Run {final['id']} is started. 'wk runs show {final['id']}' shows it.")
+    else:
+        print(f"Run {final['id']} is kept but nobody takes it up: the watch does not run. Start it with 'wk up'.")
+    return 0 if arguments.no_wait or plans.ended_well(final) else 1

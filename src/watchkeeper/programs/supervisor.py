@@ -1,0 +1,94 @@
+"""`wk up`: keeps the two programs running. Standard library only; stays small.
+
+A program that ends is started again: at once the first time, then with growing pauses up to ten seconds, so a program
+that cannot start does not burn the machine. SIGTERM or SIGINT ends both, TERM first.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+PROGRAMS = ("watch", "main")
+PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+STEADY_S = 30.0
+GRACE_S = 8.0
+REFUSED = 5
+WRONG = 2
+
+
+class Program:
+    """One program with its restarts."""
+
+    def __init__(self, name: str, arguments: list[str]) -> None:
+        self.name = name
+        self.command = [sys.executable, "-m", f"watchkeeper.programs.{name}", *arguments]
+        self.child: subprocess.Popen[bytes] | None = None
+        self.failures = 0
+        self.started = 0.0
+        self.due = 0.0
+
+    def start(self) -> None:
+        """Start it now."""
+        self.child = subprocess.Popen(self.command)
+        self.started = time.monotonic()
+
+    def look(self) -> int | None:
+        """Its exit code when it has ended just now; the next start is put on the clock."""
+        if self.child is None or (code := self.child.poll()) is None:
+            return None
+        self.child = None
+        steady = time.monotonic() - self.started > STEADY_S
+        self.failures = 1 if steady else self.failures + 1
+        self.due = time.monotonic() + PAUSES_S[min(self.failures - 1, len(PAUSES_S) - 1)]
+        return code
+
+
+def main(arguments: list[str]) -> int:
+    """Run until told to stop; returns the exit code of `wk up`."""
+    programs = [Program(name, arguments) for name in PROGRAMS]
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: stopping.append(received))
+    for program in programs:
+        program.start()
+    code = 0
+    while not stopping:
+        time.sleep(0.1)
+        for program in programs:
+            ended = program.look()
+            if ended is not None:
+                print(f"wk up: {program.name} ended with {_word(ended)}", file=sys.stderr, flush=True)
+                if ended in (REFUSED, WRONG) and program.failures <= 1:
+                    code = ended
+                    stopping.append(0)
+            elif program.child is None and time.monotonic() >= program.due:
+                print(f"wk up: {program.name} is started again", file=sys.stderr, flush=True)
+                program.start()
+    _stop(programs)
+    return code
+
+
+def _word(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _stop(programs: list[Program]) -> None:
+    """End main first, so that the watch sees to the end."""
+    for program in reversed(programs):
+        if program.child is None:
+            continue
+        program.child.terminate()
+        try:
+            program.child.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            program.child.kill()
+            program.child.wait()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""Choosing the answer to an incident: which runbook, how far by itself, and what happens when it did not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from watchkeeper.core.errors import WatchkeeperError
+from watchkeeper.core.incidents.rules import check_name
+from watchkeeper.core.incidents.values import Event, Incident
+from watchkeeper.core.inventory.values import Inventory, Response
+from watchkeeper.core.runs.modes import Decision, over_budget, run_mode, valid_grant
+from watchkeeper.core.runs.planning import freeze
+from watchkeeper.core.runs.values import ENDED, Plan, Run, RunState, RunStep, StepState
+from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.notifications import announce
+from watchkeeper.services.ports import Session
+
+AUTOMATION_OFF = "automation_off"
+
+
+class Responder:
+    """Turns an incident into ready runs, inside the caller's transaction."""
+
+    def __init__(self, holder: InventoryHolder) -> None:
+        self._holder = holder
+
+    def respond(self, session: Session, incident: Incident, now: float) -> None:
+        """Start the best response that was not tried yet, unless one is at work; else say why nothing is done."""
+        runs = session.runs(incident=incident.id, limit=100)
+        if any(run.state not in ENDED for run in runs):
+            return
+        current = [run for run in runs if run.created_at >= _opened_last(session, incident)]
+        response, why = self._next(session, incident, current, now)
+        if response is None:
+            self.nobody_answers(session, incident, now, why)
+            return
+        try:
+            plan = self._plan(response)
+        except WatchkeeperError as error:
+            self.nobody_answers(session, incident, now, f"{response.runbook} cannot be run: {error.sentence}")
+            return
+        self._start(session, incident, response, plan, now)
+
+    def _next(
+        self, session: Session, incident: Incident, runs: Sequence[Run], now: float
+    ) -> tuple[Response | None, str]:
+        service = self._holder.current.services.get(incident.service)
+        names = {check_name(held.check) for held in incident.checks}
+        candidates = [each for each in (service.respond if service else ()) if not each.to or names & set(each.to)]
+        if not candidates:
+            return None, f"no runbook answers {', '.join(sorted(names))} of {incident.service}"
+        tried = [run.response for run in runs]
+        for response in sorted(candidates, key=lambda each: len(each.to) if each.to else 999):
+            if response.name not in tried:
+                return response, ""
+        return self._again(session, incident, candidates, runs, now)
+
+    def _again(
+        self, session: Session, incident: Incident, candidates: Sequence[Response], runs: Sequence[Run], now: float
+    ) -> tuple[Response | None, str]:
+        """All were tried. A response that may act by itself is tried again within its own `at_most`; else it is over."""
+        last = runs[0] if runs else None
+        response = next((each for each in candidates if last and each.name == last.response), None)
+        if last is None or response is None or last.mode != "auto" or last.state is not RunState.UNPROVEN:
+            return None, "every runbook for this was tried and did not hold"
+        spent = self.budget(session, response, now)
+        if response.at_most is None or spent:
+            return None, spent or f"{response.runbook} ran and did not hold"
+        return response, ""
+
+    def budget(self, session: Session, response: Response, now: float) -> str:
+        """The sentence that a budget of this response, its service or the whole team is used up; "" while none is."""
+        since = float(session.setting("recurrence_after") or 0.0)
+        changing = [
+            (run.response, run.plan.service, run.fix_started_at)
+            for run in session.runs(limit=200)
+            if run.mode == "auto" and run.fix_started_at is not None and run.fix_started_at > since
+        ]
+        team = self._holder.current.team
+        own = [at for name, _, at in changing if name == response.name]
+        service = [at for _, name, at in changing if name == response.service]
+        return (
+            over_budget(own, response.at_most, now, response.name)
+            or over_budget(service, team.budget_service, now, response.service)
+            or over_budget([at for _, _, at in changing], team.budget_all, now, "all services together")
+        )
+
+    def granted(self, session: Session, response: Response, plan: Plan, now: float) -> Decision:
+        """Whether a person's standing grant covers exactly this plan now."""
+        hosts = sorted({step.host for step in plan.steps})
+        digest = self._holder.current.runbooks[response.runbook].digest if response.runbook in self._holder.current.runbooks else ""
+        if digest != plan.runbook_digest:
+            return Decision(False, f"{response.runbook} was changed after this run was planned.")
+        return valid_grant(session.grants(), response.name, digest, hosts, now)
+
+    def response(self, name: str) -> Response | None:
+        """The response of this name in the current inventory."""
+        for service in self._holder.current.services.values():
+            for each in service.respond:
+                if each.name == name:
+                    return each
+        return None
+
+    def _plan(self, response: Response) -> Plan:
+        inventory: Inventory = self._holder.current
+        file = inventory.runbooks.get(response.runbook)
+        if file is None:
+            raise WatchkeeperError(f"{response.runbook} is not in the ops repo.")
+        return freeze(file, inventory, inventory.services[response.service], response.params)
+
+    def _start(self, session: Session, incident: Incident, response: Response, plan: Plan, now: float) -> None:
+        grant = self.granted(session, response, plan, now)
+        mode = run_mode(response, grant)
+        if mode == "observe":
+            self.nobody_answers(session, incident, now, f"{response.runbook} asks to observe only")
+            return
+        why = "" if response.mode != "auto" or mode == "auto" else grant.why
+        run = session.add_run(new_run(plan, response.name, mode, "watchkeeper", now, incident.id, grant.grant))
+        session.save_incident(replace(session.incident(incident.id), why_not_acted=why))
+        text = f"{response.runbook} answers this: run {run.id} is planned, mode {mode}."
+        session.add_event(Event(0, incident.id, now, "run", "watchkeeper", text, detail={"run": run.id}))
+        if why:
+            session.add_event(Event(0, incident.id, now, "why_not", "watchkeeper", f"Not acting by itself: {why}"))
+
+    def nobody_answers(self, session: Session, incident: Incident, now: float, why: str) -> None:
+        """Escalate: a person is told, once per opening, and the incident says why nothing was done."""
+        escalate(session, self._holder.current, incident.id, now, why)
+
+
+def escalate(session: Session, inventory: Inventory, number: int, now: float, why: str, actor: str = "watchkeeper") -> None:
+    """Mark an incident as escalated and put the page into the outbox, in the caller's transaction. Once per opening."""
+    incident = session.incident(number)
+    if incident.escalated_at is not None:
+        return
+    changed = replace(incident, escalated_at=now, escalated_why=why, why_not_acted=incident.why_not_acted or why)
+    session.save_incident(changed)
+    session.add_event(Event(0, number, now, "escalated", actor, f"Escalated: {why}."))
+    announce(session, inventory.team, changed, "escalated", now, body=f"{incident.title}. Why: {why}.")
+
+
+def _opened_last(session: Session, incident: Incident) -> float:
+    times = [event.at for event in session.events(incident.id) if event.kind in ("opened", "reopened")]
+    return max(times, default=incident.opened_at) - 0.001
+
+
+def new_run(
+    plan: Plan, response: str, mode: str, actor: str, now: float, incident: int | None = None, grant: int | None = None
+) -> Run:
+    """A ready run with all its steps planned; its id is given by the store."""
+    steps = tuple(RunStep(0, step.index, step, StepState.PLANNED) for step in plan.steps)
+    return Run(
+        id=0, incident=incident, response=response, plan=plan, mode=mode, state=RunState.READY, actor=actor,  # type: ignore[arg-type]
+        created_at=now, steps=steps, grant=grant,
+    )  # fmt: skip

@@ -1,0 +1,356 @@
+"""A segment of a run: steps are executed until the plan is done or something must be waited for.
+
+Nothing waits inside a segment: a run that needs a person is parked as a row and its segment ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from watchkeeper.core.errors import NoAnswer
+from watchkeeper.core.incidents.values import Event, EventKind, Incident
+from watchkeeper.core.log.drafts import run_entry
+from watchkeeper.core.runs.modes import Circumstances, Decision, may_start
+from watchkeeper.core.runs.planning import step_digest
+from watchkeeper.core.runs.values import Approval, Grant, Run, RunState, RunStep, StepState
+from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.notifications import announce
+from watchkeeper.services.ports import Clock, Session, StorePort
+from watchkeeper.services.responses import AUTOMATION_OFF, Responder, escalate
+from watchkeeper.services.steps import StepRunner
+
+log = logging.getLogger(__name__)
+APPROVAL_LASTS_S = 1800.0
+HOST_TURN_S = 60.0
+SETTLED = (StepState.DONE, StepState.SKIPPED)
+
+
+class HostTurns:
+    """One changing step per host at a time, within this process."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    @contextmanager
+    def take(self, host: str, wait_s: float) -> Iterator[bool]:
+        """Yields whether the turn was got within `wait_s`."""
+        with self._guard:
+            lock = self._locks.setdefault(host, threading.Lock())
+        got = lock.acquire(timeout=wait_s)
+        try:
+            yield got
+        finally:
+            if got:
+                lock.release()
+
+
+class Segments:
+    """Executes segments. Every write of a step says which fence it holds; an older one stops silently."""
+
+    def __init__(
+        self, store: StorePort, steps: StepRunner, responder: Responder, holder: InventoryHolder, clock: Clock
+    ) -> None:
+        self._store = store
+        self._steps = steps
+        self._responder = responder
+        self._holder = holder
+        self._clock = clock
+        self._turns = HostTurns()
+
+    def execute(self, number: int) -> None:
+        """Claim a ready run and take it as far as it goes. Returns at once when another executor was first."""
+        run = self._store.write(lambda session: session.claim_run(number, self._clock()))
+        if run is None:
+            return
+        fence = run.fence
+        for step in run.steps:
+            if step.state in SETTLED:
+                continue
+            current = self._fresh(number)
+            if current.state is not RunState.RUNNING or current.fence != fence:
+                return
+            if step.plan.phase == "rollback":
+                break
+            if step.plan.phase != "diagnose":
+                self._diagnosed(current)
+            if not self._take(current, current.steps[step.index]):
+                return
+        self._finish(self._fresh(number), fence)
+
+    def _take(self, run: Run, step: RunStep) -> bool:
+        """Execute one step; False when the segment ends here (parked, failed, or no longer ours)."""
+        if step.state is not StepState.RUNNING and step.decided_by == "":
+            decision = self._decide(run, step)
+            if step.state is StepState.INTERRUPTED:
+                decision = Decision(False, step.message)
+            if not decision.act:
+                self._park(run, step, decision.why)
+                return False
+        if step.decided_by and step.plan.manual:
+            done = replace(step, state=StepState.DONE, ended_at=self._clock(), message=f"done by hand by {step.decided_by}")
+            return self._save(done, run.fence)
+        if step.plan.risk == "read":
+            ended = self._read(run, step)
+        else:
+            ended = self._change_in_turn(run, step)
+        if ended is None or not self._save(ended, run.fence):
+            return False
+        self._note_step(run, ended)
+        return self._go_on(run, ended)
+
+    def _go_on(self, run: Run, step: RunStep) -> bool:
+        if step.state is StepState.DONE or (step.plan.phase == "diagnose" and step.state is StepState.FAILED):
+            return True
+        if step.state is StepState.INTERRUPTED:
+            self._park(run, step, f"Step {step.plan.id} on {step.plan.host}: {step.message}.")
+            return False
+        if step.state is StepState.CANCELLED:
+            return False
+        self._end(run, RunState.UNPROVEN if step.plan.phase == "verify" else RunState.FAILED,
+                  f"step {step.plan.id} {step.message}")  # fmt: skip
+        return False
+
+    # ---- deciding --------------------------------------------------------------------------------------------------
+
+    def _decide(self, run: Run, step: RunStep) -> Decision:
+        now = self._clock()
+        with self._store.read() as session:
+            grant, why, circumstances = self._standing(session, run, now)
+        if run.mode == "auto" and grant is None and step.plan.risk != "read":
+            self._store.write(lambda session: session.save_run(replace(session.run(run.id), mode="propose")))
+        return may_start(step.plan, run.mode, grant, why, circumstances)
+
+    def _standing(self, session: Session, run: Run, now: float) -> tuple[Grant | None, str, Circumstances]:
+        """The grant that holds at this very moment, and what stands against acting."""
+        response = self._responder.response(run.response)
+        if response is None:
+            return None, "" if run.mode == "manual" else f"{run.response} is no longer in the ops repo.", Circumstances()
+        decision = self._responder.granted(session, response, run.plan, now)
+        grant = next((each for each in session.grants() if each.id == decision.grant), None)
+        why = decision.why if response.mode == "auto" else ""
+        budget = self._responder.budget(session, response, now) if run.fix_started_at is None else ""
+        off = session.setting(AUTOMATION_OFF) or ""
+        incident = session.incident(run.incident) if run.incident else None
+        circumstances = Circumstances(
+            automation_off=f"Automation is switched off: {off}." if off else "",
+            acknowledged_by=f"{incident.acknowledged_by} has acknowledged the incident." if incident and incident.acknowledged_at else "",
+            budget=budget,
+        )  # fmt: skip
+        return grant, why, circumstances
+
+    # ---- executing -------------------------------------------------------------------------------------------------
+
+    def _read(self, run: Run, step: RunStep) -> RunStep | None:
+        """A read step with its retries; read again from the start after a crash."""
+        ended = step
+        for attempt in range(1, step.plan.retries + 1):
+            begun = replace(step, state=StepState.RUNNING, attempt=step.attempt + attempt, started_at=self._clock())
+            if not self._save(begun, run.fence):
+                return None
+            ended = self._steps.read(begun)
+            if ended.state is StepState.DONE or attempt == step.plan.retries:
+                return ended
+            if self._cancelled(run)():
+                return replace(ended, state=StepState.CANCELLED, message="cancelled between two attempts")
+            time.sleep(step.plan.every_s)
+        return ended
+
+    def _change_in_turn(self, run: Run, step: RunStep) -> RunStep | None:
+        with self._turns.take(step.plan.host, HOST_TURN_S) as got:
+            if not got:
+                self._park(run, step, f"Another run is changing {step.plan.host} for more than {HOST_TURN_S:g} s.")
+                return None
+            return self._change(run, step)
+
+    def _change(self, run: Run, step: RunStep) -> RunStep | None:
+        if step.state is not StepState.RUNNING:
+            begun = self._begin_change(run, step)
+            if begun is None:
+                return None
+            step = begun
+        first = not step.sent and not any(
+            other.sent and other.plan.host == step.plan.host and other.index != step.index for other in run.steps
+        )
+        ended = self._steps.change(step, first, lambda changed: self._save(changed, run.fence), self._cancelled(run))
+        if ended.state is StepState.INTERRUPTED and step.plan.idempotent and step.attempt < 3:
+            log.warning("run %s step %s was interrupted; idempotent, so it is sent again", run.id, step.plan.id)
+            return self._change(run, replace(ended, state=StepState.PLANNED, sent=False))
+        return ended
+
+    def _begin_change(self, run: Run, step: RunStep) -> RunStep | None:
+        try:
+            boot = self._steps.boot_id(step.plan.host)
+        except NoAnswer as error:
+            now = self._clock()
+            return_step = replace(step, state=StepState.FAILED, message=error.sentence, started_at=now, ended_at=now)
+            self._save(return_step, run.fence)
+            self._end(run, RunState.FAILED, f"step {step.plan.id} was not started: {error.sentence}")
+            return None
+        now = self._clock()
+        begun = replace(
+            step, state=StepState.RUNNING, attempt=step.attempt + 1, started_at=now, boot=boot, sent=False, message=""
+        )
+
+        def work(session: Session) -> bool:
+            fresh = session.run(run.id)
+            if fresh.state is not RunState.RUNNING or not session.save_step(begun, run.fence):
+                return False
+            if fresh.fix_started_at is None:
+                session.save_run(replace(fresh, fix_started_at=now))
+            self._mark_incident(session, run, fix_started_at=now)
+            return True
+
+        return begun if self._store.write(work) else None
+
+    def _mark_incident(self, session: Session, run: Run, **times: float) -> None:
+        if run.incident is None:
+            return
+        incident = session.incident(run.incident)
+        first_only = {"fix_started_at", "diagnosed_at"}
+        changes = {name: at for name, at in times.items() if name not in first_only or getattr(incident, name) is None}
+        if changes:
+            session.save_incident(replace(incident, **changes))  # type: ignore[arg-type]
+
+    def _cancelled(self, run: Run):  # type: ignore[no-untyped-def]
+        def asked() -> bool:
+            fresh = self._fresh(run.id)
+            return fresh.state is RunState.CANCELLED or fresh.fence != run.fence
+
+        return asked
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
+
+    def _fresh(self, number: int) -> Run:
+        with self._store.read() as session:
+            return session.run(number)
+
+    def _save(self, step: RunStep, fence: int) -> bool:
+        return self._store.write(lambda session: session.save_step(step, fence))
+
+    def _note_step(self, run: Run, step: RunStep) -> None:
+        """The run and the incident learn that a step ended; a changing step moves the line after which proof counts."""
+        if run.incident is None and step.plan.risk == "read":
+            return
+        now = self._clock()
+        changed = step.plan.risk != "read" and step.state is not StepState.REFUSED
+
+        def work(session: Session) -> None:
+            if changed:
+                session.save_run(replace(session.run(run.id), last_change_at=now))
+                self._mark_incident(session, run, last_change_at=now)
+            if run.incident is None:
+                return
+            how = "" if step.exit_code is None else f", exit code {step.exit_code}"
+            text = f"{step.plan.phase}: {step.plan.title or step.plan.id} on {step.plan.host} {step.state}{how}"
+            text += f": {step.message}" if step.message else "."
+            kind: EventKind = "change" if changed else "step"
+            session.add_event(Event(0, run.incident, now, kind, run.actor, text, detail={"run": run.id, "step": step.index}))
+
+        self._store.write(work)
+
+    def _diagnosed(self, run: Run) -> None:
+        """Once, when the diagnosis is over: its outputs are on the incident."""
+        if run.incident is None or not any(step.plan.phase == "diagnose" for step in run.steps):
+            return
+        with self._store.read() as session:
+            if session.incident(run.incident).diagnosed_at is not None:
+                return
+        now = self._clock()
+        count = sum(1 for step in run.steps if step.plan.phase == "diagnose" and step.evidence is not None)
+
+        def work(session: Session) -> None:
+            self._mark_incident(session, run, diagnosed_at=now)
+            text = f"Diagnosis of {run.plan.runbook} is done: {count} outputs, all read-only."
+            session.add_event(Event(0, run.incident or 0, now, "diagnosis", "watchkeeper", text, detail={"run": run.id}))
+
+        self._store.write(work)
+
+    def _park(self, run: Run, step: RunStep, why: str) -> None:
+        """The run waits for a person: a row, a request bound to the exact bytes, and a page, in one transaction."""
+        now = self._clock()
+
+        def work(session: Session) -> None:
+            fresh = session.run(run.id)
+            if fresh.state is not RunState.RUNNING or fresh.fence != run.fence:
+                return
+            for waiting in _picks(fresh, step):
+                session.save_step(replace(waiting, state=_waits(waiting), message=why), run.fence)
+                binds = step_digest(waiting.plan, run.plan.runbook_digest)
+                session.add_approval(Approval(0, run.id, waiting.index, binds, now, now + APPROVAL_LASTS_S))
+            session.save_run(replace(fresh, state=RunState.PARKED, parked_why=why))
+            self._say_waiting(session, fresh, step, why, now)
+
+        self._store.write(work)
+
+    def _say_waiting(self, session: Session, run: Run, step: RunStep, why: str, now: float) -> None:
+        if run.incident is None:
+            return
+        incident: Incident = replace(session.incident(run.incident), why_not_acted=why)
+        session.save_incident(incident)
+        text = f"Run {run.id} waits at step {step.plan.id}: {why}"
+        session.add_event(Event(0, incident.id, now, "approval", "watchkeeper", text, detail={"run": run.id, "step": step.index}))
+        if run.mode == "auto" or not step.plan.text:
+            escalate(session, self._holder.current, incident.id, now, why.rstrip("."))
+        body = f"{incident.title}. Step {step.plan.id} on {step.plan.host} waits: {why} wk runs show {run.id}"
+        announce(session, self._holder.current.team, incident, "approval", now, body=body)
+
+    def _finish(self, run: Run, fence: int) -> None:
+        """All steps are done: hand over to the proof, or end."""
+        if run.state is not RunState.RUNNING or run.fence != fence:
+            return
+        self._diagnosed(run)
+        fixes = [step for step in run.steps if step.plan.phase == "fix"]
+        verifies = [step for step in run.steps if step.plan.phase == "verify" and step.state is StepState.DONE]
+        if run.incident is not None and not fixes:
+            self._end(run, RunState.DONE, "the runbook has no fix, so a person decides")
+        elif run.incident is not None:
+            self._store.write(lambda session: session.save_run(replace(session.run(run.id), state=RunState.VERIFYING)))
+        elif verifies:
+            self._end(run, RunState.PROVEN, f"proven by its own verification, {len(verifies)} steps")
+        else:
+            self._end(run, RunState.DONE, "done, not verified: the runbook has no verification")
+
+    def _end(self, run: Run, state: RunState, message: str) -> None:
+        self._store.write(lambda session: end_run(session, self._responder, self._holder, run.id, state, message, self._clock()))
+
+
+def end_run(
+    session: Session, responder: Responder, holder: InventoryHolder, number: int, state: RunState, message: str, now: float
+) -> Run:
+    """End a run in the caller's transaction: log a manual one, let the next response act, or escalate."""
+    run = session.run(number)
+    ended = replace(run, state=state, ended_at=now, message=message)
+    if run.incident is None:
+        entry = session.append_entry(run_entry(ended))
+        ended = replace(ended, entry=entry.number)
+        session.save_run(ended)
+        return ended
+    session.save_run(ended)
+    session.add_event(Event(0, run.incident, now, "run", run.actor, f"Run {number}: {message}.", detail={"run": number}))
+    incident = session.incident(run.incident)
+    if state is RunState.UNPROVEN:
+        responder.respond(session, incident, now)
+    elif state in (RunState.FAILED, RunState.DONE):
+        escalate(session, holder.current, incident.id, now, message)
+    return ended
+
+
+def _picks(run: Run, step: RunStep) -> list[RunStep]:
+    """The steps a person may decide on now: this one, or every member of its menu."""
+    if not step.plan.alternatives:
+        return [step]
+    return [
+        each
+        for each in run.steps
+        if each.plan.alternatives == step.plan.alternatives and each.plan.host == step.plan.host and each.state not in SETTLED
+    ]
+
+
+def _waits(step: RunStep) -> StepState:
+    return step.state if step.state is StepState.INTERRUPTED else StepState.WAITS

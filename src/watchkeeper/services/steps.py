@@ -1,0 +1,240 @@
+"""One step on its host: started once, followed until it ends, its output kept as evidence (promise 2 and 8)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from watchkeeper.core.errors import NoAnswer
+from watchkeeper.core.redaction import Redactor
+from watchkeeper.core.runs.expectation import met
+from watchkeeper.core.runs.values import Evidence, RunStep, StepState
+from watchkeeper.services.ports import Clock, EvidencePort, SpoolAnswer, SpoolStep
+from watchkeeper.services.ports.blocking import BlockingHostsPort
+
+LOOK_EVERY_S = 0.2
+HEAD_BYTES = 48 * 1024 * 1024
+TAIL_BYTES = 16 * 1024 * 1024
+SHOWN_BYTES = 4000
+"""How much of the output is kept in reach for `expect=` and for messages."""
+
+INTERRUPTED = "interrupted, may have partly run"
+
+
+class Collector:
+    """Takes a step's output, redacts it across chunk borders, caps it, and hands it to the evidence store."""
+
+    def __init__(self, evidence: EvidencePort, step: RunStep, redactor: Redactor) -> None:
+        self._evidence = evidence
+        self._step = step
+        self._redactor = redactor
+        self._hash = hashlib.sha256()
+        self._late = bytearray()
+        self.size = 0
+        self.tail = b""
+        self.truncated = False
+        evidence.reset(step.run, step.index, step.attempt)
+
+    def feed(self, data: bytes) -> None:
+        """More raw bytes from the host."""
+        self._keep(self._redactor.feed(data))
+
+    def finish(self) -> None:
+        """The output has ended: write what was held back and, when it was cut, the last part with a sentence."""
+        self._keep(self._redactor.flush())
+        if self._late:
+            left_out = self.size - HEAD_BYTES - len(self._late)
+            if left_out > 0:
+                self.truncated = True
+                self._write(f"\n[{left_out} bytes left out here by watchkeeper: 64 MB are kept]\n".encode())
+            self._write(bytes(self._late))
+            self._late.clear()
+
+    def _keep(self, clean: bytes) -> None:
+        if not clean:
+            return
+        self.tail = (self.tail + clean)[-SHOWN_BYTES:]
+        head = max(0, min(len(clean), HEAD_BYTES - self.size))
+        self.size += len(clean)
+        if head:
+            self._write(clean[:head])
+        if head < len(clean):
+            self._late += clean[head:]
+            if len(self._late) > TAIL_BYTES:
+                del self._late[: len(self._late) - TAIL_BYTES]
+
+    def _write(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._evidence.append(self._step.run, self._step.index, self._step.attempt, data)
+
+    def evidence_value(self, exit_code: int | None, started_at: float, ended_at: float) -> Evidence:
+        """What the step left behind. The digest is of the redacted bytes that were kept."""
+        return Evidence(
+            self._step.attempt, exit_code, started_at, ended_at, self.size, self._hash.hexdigest(), self.truncated,
+            self.tail.decode(errors="replace")[-500:],
+        )  # fmt: skip
+
+
+class StepRunner:
+    """Runs single steps. `save` writes the step row under the run's fence and says whether the fence still holds."""
+
+    def __init__(
+        self, hosts: BlockingHostsPort, evidence: EvidencePort, secrets: Callable[[], list[str]], clock: Clock
+    ) -> None:
+        self._hosts = hosts
+        self._evidence = evidence
+        self._secrets = secrets
+        self._clock = clock
+
+    def collector(self, step: RunStep) -> Collector:
+        """A fresh collector for this attempt, with every known secret value."""
+        return Collector(self._evidence, step, Redactor(self._secrets()))
+
+    def read(self, step: RunStep) -> RunStep:
+        """A read step: run it, keep its output. Repeating it is harmless."""
+        plan = step.plan
+        collector = self.collector(step)
+        started = step.started_at or self._clock()
+        try:
+            result = self._hosts.read(
+                plan.host, plan.text, deadline_s=plan.timeout_s, environment=plan.environment, shell=_shell(plan.language),
+                limit=HEAD_BYTES + TAIL_BYTES, strict=plan.phase != "diagnose", on_output=None,
+            )  # fmt: skip
+        except NoAnswer as error:
+            return self._ended(step, collector, None, started, StepState.FAILED, error.sentence)
+        collector.feed(result.output + (b"\n" if result.output and result.error and not result.output.endswith(b"\n") else b""))
+        collector.feed(result.error)
+        collector.finish()
+        if result.timed_out:
+            text = f"did not end within {plan.timeout_s:g} s, so its process group was ended"
+            return self._ended(step, collector, result.exit_code, started, StepState.FAILED, text)
+        good, why = met(plan.expect, result.exit_code, collector.tail.decode(errors="replace"))
+        answered = good or (plan.phase == "diagnose" and not plan.expect)
+        return self._ended(step, collector, result.exit_code, started, StepState.DONE if answered else StepState.FAILED, "" if good else why)
+
+    def change(
+        self, step: RunStep, first_of_run: bool, save: Callable[[RunStep], bool], cancelled: Callable[[], bool]
+    ) -> RunStep:
+        """A changing step through the spool: started once, or picked up again; followed until its end or its deadline.
+
+        The returned step is INTERRUPTED when the host cannot say whether it ran to its end.
+        """
+        spool = self.spool_step(step, first_of_run)
+        collector = self.collector(step)
+        started = step.started_at or self._clock()
+        try:
+            answer = self._hosts.start(step.plan.host, spool, wait_s=0.3)
+        except NoAnswer as error:
+            return self._lost_sight(step, collector, started, error)
+        if answer.boot and not step.boot:
+            step = replace(step, boot=answer.boot)
+        if not save(replace(step, sent=True)):
+            return step
+        return self._follow(replace(step, sent=True), spool, collector, answer, started, cancelled)
+
+    def _follow(
+        self, step: RunStep, spool: SpoolStep, collector: Collector, answer: SpoolAnswer, started: float,
+        cancelled: Callable[[], bool],
+    ) -> RunStep:  # fmt: skip
+        offset = 0
+        deadline = started + step.plan.timeout_s
+        quiet_since: float | None = None
+        while True:
+            if answer.output:
+                collector.feed(answer.output)
+                offset = answer.next_offset
+            if answer.status not in ("started", "running"):
+                if answer.output and answer.status == "done":
+                    answer = self._hosts.look(step.plan.host, spool, offset=offset)
+                    if answer.output:
+                        continue
+                return self._finished(step, collector, answer, started)
+            now = self._clock()
+            if cancelled() or now > deadline:
+                return self._stopped(step, spool, collector, started, offset, timed_out=now > deadline)
+            if not answer.output:
+                time.sleep(LOOK_EVERY_S)
+            try:
+                answer = self._hosts.look(step.plan.host, spool, offset=offset)
+                quiet_since = None
+            except NoAnswer as error:
+                quiet_since = quiet_since or now
+                if now - quiet_since > max(60.0, step.plan.timeout_s):
+                    return self._lost_sight(step, collector, started, error)
+                answer = SpoolAnswer("running")
+                time.sleep(1.0)
+
+    def _finished(self, step: RunStep, collector: Collector, answer: SpoolAnswer, started: float) -> RunStep:
+        collector.finish()
+        if answer.status == "done":
+            good, why = met(step.plan.expect, answer.exit_code, collector.tail.decode(errors="replace"))
+            return self._ended(step, collector, answer.exit_code, started, StepState.DONE if good else StepState.FAILED, why if not good else "")
+        if answer.status == "cancelled":
+            return self._ended(step, collector, None, started, StepState.CANCELLED, "cancelled before its end")
+        state, text = _unclear(answer.status, step)
+        return self._ended(step, collector, None, started, state, text)
+
+    def _stopped(
+        self, step: RunStep, spool: SpoolStep, collector: Collector, started: float, offset: int, timed_out: bool
+    ) -> RunStep:
+        answer = self._hosts.cancel(step.plan.host, spool)
+        rest = self._hosts.look(step.plan.host, spool, offset=offset)
+        collector.feed(rest.output)
+        collector.finish()
+        if timed_out:
+            text = f"did not end within {step.plan.timeout_s:g} s, so its process group was ended"
+            return self._ended(step, collector, answer.exit_code, started, StepState.FAILED, text)
+        return self._ended(step, collector, answer.exit_code, started, StepState.CANCELLED, "cancelled; its process group was ended")
+
+    def _lost_sight(self, step: RunStep, collector: Collector, started: float, error: NoAnswer) -> RunStep:
+        collector.finish()
+        if not step.sent and error.details.get("sent") is False:
+            return self._ended(step, collector, None, started, StepState.FAILED, error.sentence)
+        return self._ended(step, collector, None, started, StepState.INTERRUPTED, f"{error.sentence} {INTERRUPTED}")
+
+    def _ended(
+        self, step: RunStep, collector: Collector, exit_code: int | None, started: float, state: StepState, message: str
+    ) -> RunStep:
+        now = self._clock()
+        evidence = collector.evidence_value(exit_code, started, now)
+        return replace(step, state=state, ended_at=now, exit_code=exit_code, message=message, evidence=evidence)
+
+    def boot_id(self, host: str) -> str:
+        """The boot id of a host, recorded before the first send so that a rebooted host is noticed. Raises `NoAnswer`."""
+        result = self._hosts.read(host, "cat /proc/sys/kernel/random/boot_id", deadline_s=15.0)
+        return result.output.decode(errors="replace").strip()
+
+    def cancel(self, step: RunStep) -> None:
+        """End a running step's process group on its host. Raises `NoAnswer` when the host cannot be reached."""
+        self._hosts.cancel(step.plan.host, self.spool_step(step, False))
+
+    @staticmethod
+    def spool_step(step: RunStep, first_of_run: bool) -> SpoolStep:
+        """How this attempt is named in the spool of its host."""
+        plan = step.plan
+        return SpoolStep(
+            run=f"run-{step.run}", step=f"step-{step.index}-{step.attempt}", text=plan.text, shell=_shell(plan.language),
+            environment=plan.environment, boot=step.boot, first_of_run=first_of_run, strict=True,
+        )  # fmt: skip
+
+
+def _shell(language: str) -> str:
+    return "sh" if language in ("sh", "dash", "posix") else "bash"
+
+
+def _unclear(status: str, step: RunStep) -> tuple[StepState, str]:
+    """What a spool answer other than an end means for the step."""
+    host = step.plan.host
+    refused = {
+        "nosetsid": f"{host} has no setsid, so a changing step cannot be started safely there",
+        "full": f"the disk of {host} is full, so nothing was started",
+    }
+    if status in refused:
+        return StepState.REFUSED, refused[status]
+    if status == "nospool" and not step.sent:
+        return StepState.REFUSED, f"the spool directory of {host} cannot be made or is not ours, so nothing was started"
+    if status == "rebooted":
+        return StepState.INTERRUPTED, f"{host} was rebooted since the step was sent: {INTERRUPTED}"
+    return StepState.INTERRUPTED, f"{host} does not know how the step ended: {INTERRUPTED}"

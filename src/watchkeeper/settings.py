@@ -1,0 +1,143 @@
+"""Every Django setting, declared once (``DJANGO_SETTINGS_MODULE=watchkeeper.settings``).
+
+Two values come from the environment and are set by the programs before Django starts:
+
+    WATCHKEEPER_STATE   the state directory (mode 0700): main.db, secret.key, locks
+    DATABASE_URL        optional, postgresql://user:password@host:port/name: keeps the main store there instead
+
+Two connections to the same data: ``default`` writes (immediate transactions, durable at commit), ``reader`` is refused
+every write by the database itself.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from watchkeeper.core.errors import Invalid
+
+PACKAGE = Path(__file__).resolve().parent
+
+SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864")
+BUSY_TIMEOUT_S = 20
+
+
+def state_directory() -> Path:
+    """The state directory, made with mode 0700 when it is not there. Raises `Invalid` when it is not named."""
+    named = os.environ.get("WATCHKEEPER_STATE", "")
+    if not named:
+        raise Invalid(
+            "The state directory is not known: WATCHKEEPER_STATE is not set.",
+            "Start watchkeeper with `wk`, or set WATCHKEEPER_STATE to a directory of yours.",
+        )
+    path = Path(named)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def secret_key(state: Path) -> str:
+    """The signing key of this installation, made once (``secret.key``, mode 0600)."""
+    path = state / "secret.key"
+    if not path.exists():
+        fresh = path.with_name(f"secret.key.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(fresh, path)  # never replaces the key of a process that was first
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    key = path.read_text(encoding="ascii").strip()
+    if len(key) < 32:
+        raise Invalid(f"The signing key {path} is damaged: it holds {len(key)} characters, at least 32 are expected.",
+                      "Delete the file and start again; whoever is signed in has to sign in again.")  # fmt: skip
+    return key
+
+
+def databases(state: Path, url: str = "") -> dict[str, dict[str, object]]:
+    """The writing connection and the reading connection of one main store, in Django's form."""
+    if url:
+        return _postgresql(url)
+    return {"default": _sqlite(state / "main.db", "IMMEDIATE"), "reader": _sqlite(state / "main.db", "DEFERRED")}
+
+
+def _sqlite(path: Path, mode: str) -> dict[str, object]:
+    pragmas = SQLITE_PRAGMAS if mode == "IMMEDIATE" else ("query_only=ON",)
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "transaction_mode": mode,
+            "timeout": BUSY_TIMEOUT_S,
+            "init_command": ";".join(f"PRAGMA {pragma}" for pragma in pragmas),
+        },
+    }
+
+
+def _postgresql(url: str) -> dict[str, dict[str, object]]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
+        raise Invalid(
+            "DATABASE_URL does not name a PostgreSQL database.",
+            "It has the form postgresql://user:password@host:port/name.",
+        )
+    options: dict[str, object] = dict(parse_qsl(parts.query))
+    common: dict[str, object] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or str(options.pop("host", ""))),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "CONN_MAX_AGE": None,
+    }
+    reading = "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+    return {
+        "default": common | {"OPTIONS": options | {"options": "-c synchronous_commit=on"}},
+        "reader": common | {"OPTIONS": options | {"options": reading}},
+    }
+
+
+_state = state_directory()
+
+SECRET_KEY = secret_key(_state)
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+
+DATABASES = databases(_state, os.environ.get("DATABASE_URL", ""))
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = ["watchkeeper.store.apps.StoreConfig"]
+
+# Order matters. The web face adds its own below the standard two (sign-in, security headers, request limits).
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+]
+
+ROOT_URLCONF = "watchkeeper.programs.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PACKAGE / "faces" / "web" / "templates"],
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LOGGING_CONFIG = None  # the programs set up logging
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"

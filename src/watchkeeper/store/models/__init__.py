@@ -1,0 +1,18 @@
+"""The tables of the main store, one file per noun.
+
+Column names are the field names of the core values, so `store.rows` maps both ways. Numbers that point to other rows
+are plain columns without a foreign key: Django makes those deferred, so a broken one would fail at the commit of a
+group and take the works of other callers with it. Rows are never deleted, and numbers come from rows already kept.
+"""
+
+from watchkeeper.store.models.approvals import Approval
+from watchkeeper.store.models.changes import Change
+from watchkeeper.store.models.grants import Grant
+from watchkeeper.store.models.incidents import Event, Incident
+from watchkeeper.store.models.notifications import Attempt, Notification
+from watchkeeper.store.models.runs import Run, RunStep
+from watchkeeper.store.models.settings import Cursor, Setting
+
+__all__ = [
+    "Approval", "Attempt", "Change", "Cursor", "Event", "Grant", "Incident", "Notification", "Run", "RunStep", "Setting",
+]  # fmt: skip

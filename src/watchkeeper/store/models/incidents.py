@@ -1,0 +1,53 @@
+"""Tables of incidents and their timeline."""
+
+from django.db import models
+
+
+class Incident(models.Model):
+    """`core.incidents.values.Incident`; checks: JSON."""
+
+    id = models.BigAutoField(primary_key=True)
+    service = models.TextField()
+    host = models.TextField(null=True)
+    status = models.TextField()
+    severity = models.TextField()
+    title = models.TextField()
+    opened_at = models.FloatField()
+    checks = models.TextField()
+    closed_at = models.FloatField(null=True)
+    ending = models.TextField(null=True)
+    acknowledged_at = models.FloatField(null=True)
+    acknowledged_by = models.TextField(null=True)
+    escalated_at = models.FloatField(null=True)
+    escalated_why = models.TextField(null=True)
+    reopened = models.IntegerField(default=0)
+    recurring = models.BooleanField(default=False)
+    diagnosed_at = models.FloatField(null=True)
+    fix_started_at = models.FloatField(null=True)
+    last_change_at = models.FloatField(null=True)
+    why_not_acted = models.TextField(default="")
+    entry = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "incident"
+        indexes = [
+            models.Index(fields=["status", "id"], name="incident_by_status"),
+            models.Index(fields=["service", "closed_at"], name="incident_by_service"),
+        ]
+
+
+class Event(models.Model):
+    """`core.incidents.values.Event`; detail: JSON."""
+
+    id = models.BigAutoField(primary_key=True)
+    incident = models.BigIntegerField()
+    at = models.FloatField()
+    kind = models.TextField()
+    actor = models.TextField()
+    text = models.TextField()
+    state = models.TextField(null=True)
+    detail = models.TextField()
+
+    class Meta:
+        db_table = "incident_event"
+        indexes = [models.Index(fields=["incident", "id"], name="event_by_incident")]

@@ -1,0 +1,173 @@
+"""Getting a main store ready: Django's set-up, schema upgrades with a backup, and what must hold before it is used."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from watchkeeper.core.errors import Invalid
+
+
+def set_up_django(state: Path, url: str = "") -> None:
+    """Starts Django for this process, once. The first state directory is that of the ``default`` connection."""
+    import django
+    from django.apps import apps
+    from django.conf import settings
+
+    if not settings.configured:
+        os.environ["WATCHKEEPER_STATE"] = str(state)
+        if url:
+            os.environ["DATABASE_URL"] = url
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "watchkeeper.settings")
+    if not apps.ready:
+        django.setup()
+
+
+def aliases(state: Path, url: str = "") -> tuple[str, str]:
+    """Names of the writing and the reading connection of a store.
+
+    ``default`` and ``reader`` for the store of the settings; a second store in one process (tests, `wk demo` from a
+    shell of Python) gets names of its own.
+    """
+    from django.db import connections
+
+    from watchkeeper.settings import databases
+
+    wanted = databases(state, url)
+    known = connections.databases
+    if all(_place(known[name]) == _place(wanted[name]) for name in wanted):
+        return "default", "reader"
+    names = []
+    for name, declared in wanted.items():
+        alias = f"{name}:{declared['ENGINE']}:{declared.get('HOST', '')}:{declared.get('PORT', '')}:{declared['NAME']}"
+        if alias not in known:
+            known[alias] = declared
+            connections.configure_settings(known)  # fills in Django's default keys
+        names.append(alias)
+    return names[0], names[1]
+
+
+def _place(declared: dict[str, object]) -> tuple[object, ...]:
+    return tuple(declared.get(key) or "" for key in ("ENGINE", "NAME", "HOST", "PORT", "USER"))
+
+
+def prepare(state: Path, using: str) -> None:
+    """Makes or upgrades the schema and asserts what the store relies on. Raises `Invalid` with the reason."""
+    from django.db import DatabaseError, connections
+
+    connection = connections[using]
+    try:
+        with _migration_lock(state):
+            _assert_sqlite_file(state / "main.db", connection.vendor)
+            _migrate(state, using)
+        if connection.vendor == "sqlite":
+            _assert_durable(using)
+        _assert_triggers(using)
+    except DatabaseError as error:
+        place = state / "main.db" if connection.vendor == "sqlite" else "the PostgreSQL database"
+        raise Invalid(
+            f"The main store cannot be opened: {place}: {_first_line(error)}.",
+            "Check that it can be reached and written, and that the disk has room; `wk doctor` looks at both.",
+        ) from error
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _migration_lock(state: Path) -> Iterator[None]:
+    """One process at a time makes or upgrades the schema; the others wait. Not the lock of the daemon."""
+    descriptor = os.open(state / "schema.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _assert_sqlite_file(path: Path, vendor: str) -> None:
+    """A new file is made with mode 0600; a file that is no database is named before Django meets it."""
+    if vendor != "sqlite":
+        return
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return
+    with path.open("rb") as file:
+        start = file.read(16)
+    if start and start != b"SQLite format 3\0":
+        raise Invalid(
+            f"{path} is not a watchkeeper store: it does not begin like an SQLite database.",
+            "Put the latest main.db.before-* of that directory in its place, or name another state directory.",
+        )
+
+
+def _migrate(state: Path, using: str) -> None:
+    from django.core.management import call_command
+    from django.db import connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    connection = connections[using]
+    executor = MigrationExecutor(connection)
+    applied = set(executor.loader.applied_migrations)
+    unknown = sorted(f"{app}.{name}" for app, name in applied - set(executor.loader.disk_migrations))
+    if unknown:
+        raise Invalid(
+            f"The main store was written by a newer watchkeeper: it has the schema change {unknown[-1]}, "
+            "which this program does not know.",
+            "Start the newer program, or put back the copy of main.db that it made before the upgrade (main.db.before-*).",
+        )
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not plan:
+        return
+    if applied and connection.vendor == "sqlite":
+        _back_up(state / "main.db", plan[0][0].name)
+    call_command("migrate", database=using, verbosity=0, interactive=False)
+
+
+def _back_up(path: Path, migration: str) -> Path:
+    """A copy of the database as it was before `migration`, whole and consistent, mode 0600."""
+    target = path.with_name(f"{path.name}.before-{migration}")
+    fresh = target.with_name(target.name + ".partial")
+    fresh.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(fresh)) as copy:
+        source.backup(copy)
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    fresh.replace(target)
+    return target
+
+
+def _assert_durable(using: str) -> None:
+    """WAL and FULL are what the promise of a durable answer rests on."""
+    from django.db import connections
+
+    with connections[using].cursor() as cursor:
+        mode = cursor.execute("PRAGMA journal_mode").fetchone()[0]
+        synchronous = cursor.execute("PRAGMA synchronous").fetchone()[0]
+    if mode != "wal" or synchronous != 2:
+        raise Invalid(
+            f"The main store is not durable: journal mode {mode}, synchronous {synchronous}; wal and 2 (FULL) are needed.",
+            "Put the state directory on a local disk (WAL does not work on network file systems).",
+        )
+
+
+def _assert_triggers(using: str) -> None:
+    from django.db import connections
+
+    from watchkeeper.store.log_schema import missing_triggers
+
+    missing = missing_triggers(connections[using])
+    if missing:
+        raise Invalid(
+            f"The operations log is not protected: {', '.join(missing)} missing or altered in the main store.",
+            "Somebody or a schema change removed the triggers. Check the log with `wk log verify`, then put them back "
+            "from a copy of the store (main.db.before-*) or ask for help; nothing is written until then.",
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or ["no reason given"])[0].rstrip(".")

@@ -1,0 +1,122 @@
+"""The read side of the readings store, used by main: its own connections, which can never write."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+from watchkeeper.core.checks import Flip, Judged, Reading, Settled, Verdict
+from watchkeeper.store.readings.schema import STATES, refuse_newer, unpack_values, version_of
+from watchkeeper.store.readings.writer import read_settled
+
+
+class ReadingsReader:
+    """Implements `JournalPort`. One connection per thread; before the watch has made the file everything is empty.
+
+    Raises `Invalid` when a newer program wrote the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+
+    def flips(self, after: int, limit: int = 200) -> list[Flip]:
+        """Flips with seq > after, oldest first."""
+        query = (
+            "select seq, check_key, service, host, at, before_state, after_state, reason, vals, rule_hash, rule"
+            " from flip where seq > ? order by seq limit ?"
+        )
+        return [
+            Flip(
+                seq,
+                check,
+                service,
+                host,
+                at,
+                STATES[before],
+                STATES[after],
+                reason,
+                unpack_values(vals),
+                rule_hash,
+                rule,
+            )
+            for seq, check, service, host, at, before, after, reason, vals, rule_hash, rule in self._rows(
+                query, (after, limit)
+            )
+        ]
+
+    def readings(self, check: str, since: float, limit: int = 1000) -> list[Judged]:
+        """Readings of a check with at >= since, oldest first. While OK the reason is left out, see `schema`."""
+        query = (
+            "select r.at, r.latency, r.state, r.vals, r.error, r.reason, rule.text from reading r"
+            " join name rule on rule.id = r.rule_id"
+            " where r.check_id = (select id from name where text = ?) and r.at >= ? order by r.at limit ?"
+        )
+        return [
+            Judged(Reading(check, at, latency, unpack_values(vals), error), Verdict(STATES[state], reason or ""), rule)
+            for at, latency, state, vals, error, reason, rule in self._rows(query, (check, since, limit))
+        ]
+
+    def settled(self) -> dict[str, Settled]:
+        """The settled state of every check the watch has ever known; removed checks stay until they are replaced."""
+        connection = self._connection()
+        return read_settled(connection) if connection is not None else {}
+
+    def latest(self) -> dict[str, Judged]:
+        """The newest reading of every check."""
+        query = (
+            "select check_key, at, latency, verdict, verdict_reason, vals, error, rule_hash"
+            " from state where at is not null"
+        )
+        return {
+            key: Judged(
+                Reading(key, at, latency, unpack_values(vals), error), Verdict(STATES[state], reason), rule_hash
+            )
+            for key, at, latency, state, reason, vals, error, rule_hash in self._rows(query, ())
+        }
+
+    def gaps(self, since: float) -> list[tuple[float, float]]:
+        """Our own downtimes that ended after `since`."""
+        rows = self._rows("select start_at, end_at from gap where end_at > ? order by id", (since,))
+        return [(start, end) for start, end in rows]
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+            self._local = threading.local()
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> Iterable[tuple]:
+        connection = self._connection()
+        return connection.execute(query, values).fetchall() if connection is not None else []
+
+    def _connection(self) -> sqlite3.Connection | None:
+        """This thread's connection; None while there is no finished file."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            return connection
+        if not self._path.exists():
+            return None
+        uri = f"file:{quote(str(self._path))}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0)
+        version = version_of(connection)
+        if version == 0:  # the watch is making it just now
+            connection.close()
+            return None
+        try:
+            refuse_newer(version, self._path.name)
+        except BaseException:
+            connection.close()
+            raise
+        connection.execute("pragma query_only = on")
+        with self._lock:
+            self._open.append(connection)
+        self._local.connection = connection
+        return connection

@@ -1,0 +1,213 @@
+"""The write side of the readings store: one connection, used by one process."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from watchkeeper.core.checks import Flip, Judged, Settled, State
+from watchkeeper.services.ports import Ping
+from watchkeeper.store.readings.schema import LETTERS, NUMBERS, STATE_OF_LETTER, STATES, migrate, pack_values
+
+DAY_S = 86_400.0
+_UPSERT_STATE = """
+insert into state (check_key, state, since, recent, good_in_row, reason, rule_hash,
+  at, latency, verdict, verdict_reason, vals, error)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (check_key) do update set state = excluded.state, since = excluded.since, recent = excluded.recent,
+  good_in_row = excluded.good_in_row, reason = excluded.reason,
+  rule_hash = case when excluded.rule_hash = '' then rule_hash else excluded.rule_hash end,
+  at = coalesce(excluded.at, at), latency = coalesce(excluded.latency, latency),
+  verdict = coalesce(excluded.verdict, verdict), verdict_reason = coalesce(excluded.verdict_reason, verdict_reason),
+  vals = case when excluded.at is null then vals else excluded.vals end,
+  error = case when excluded.at is null then error else excluded.error end
+"""
+
+
+class ReadingsWriter:
+    """Implements `ReadingsPort`. Methods block; calls from several threads are taken one after the other.
+
+    keep_s and keep_rows bound the raw readings; flips, gaps and each check's last pings are kept.
+    Raises sqlite3.Error when the disk is full or broken; nothing of that call is then stored.
+    """
+
+    def __init__(self, path: Path, *, keep_s: float = 14 * DAY_S, keep_rows: int = 20_000_000) -> None:
+        self._lock = threading.RLock()
+        self._keep_s, self._keep_rows = keep_s, keep_rows
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._names: dict[str, int] = {
+            text: number for number, text in self._connection.execute("select id, text from name")
+        }
+        self._full = False
+        self._written = 0
+
+    def _prepare(self, path: Path) -> None:
+        path.chmod(0o600)
+        migrate(self._connection, path.name)
+        for pragma in ("journal_mode = wal", "synchronous = normal", "cache_size = -2000", "temp_store = memory"):
+            self._connection.execute(f"pragma {pragma}")
+
+    def write(self, readings: Sequence[Judged], flips: Sequence[Flip], settled: Mapping[str, Settled]) -> list[Flip]:
+        """Append one tick in one commit, durably when it holds a flip; the flips come back with `seq`."""
+        with self._transaction(durable=bool(flips)):
+            self._append(readings)
+            newest = {judged.reading.check: judged for judged in readings}
+            rows = [_state_row(key, value, newest.get(key)) for key, value in settled.items()]
+            self._connection.executemany(_UPSERT_STATE, rows)
+            numbered = [replace(flip, seq=self._add_flip(flip)) for flip in flips]
+        self._written += len(readings)
+        if self._written >= 1000:
+            self._written = 0
+            self.prune(max(judged.reading.at for judged in readings) if readings else 0.0)
+        return numbered
+
+    def settled(self) -> dict[str, Settled]:
+        """The settled state of every check, as of the last commit."""
+        with self._lock:
+            return read_settled(self._connection)
+
+    def rules(self) -> dict[str, str]:
+        """The rule hash under which each check was judged last."""
+        with self._lock:
+            return dict(self._connection.execute("select check_key, rule_hash from state"))
+
+    def last_asked(self) -> dict[str, float]:
+        """When each check was asked last, epoch seconds."""
+        with self._lock:
+            return dict(self._connection.execute("select check_key, at from state where at is not null"))
+
+    def alive(self, now: float) -> None:
+        """Mark that the watch was alive at `now`."""
+        with self._transaction():
+            self._connection.execute("insert or replace into alive values (1, ?)", (now,))
+
+    def gap(self, now: float, longer_than_s: float) -> tuple[float, float] | None:
+        """(from, to) of our own downtime when the last mark is older than `longer_than_s`; recorded durably."""
+        with self._transaction(durable=True):
+            row = self._connection.execute("select at from alive").fetchone()
+            if row is None or now - row[0] <= longer_than_s:
+                return None
+            self._connection.execute("insert into gap (start_at, end_at) values (?, ?)", (row[0], now))
+            self._connection.execute("insert or replace into alive values (1, ?)", (now,))
+            return float(row[0]), now
+
+    def ping(self, ping: Ping) -> None:
+        """Store a heartbeat ping durably; of each check the newest 1,000 are kept."""
+        with self._transaction(durable=True):
+            values = (ping.check, ping.at, ping.status, ping.note[:400])
+            self._connection.execute("insert into ping (check_key, at, status, note) values (?, ?, ?, ?)", values)
+            self._connection.execute(
+                "delete from ping where check_key = ?1"
+                " and id <= (select id from ping where check_key = ?1 order by id desc limit 1 offset 1000)"
+                " and id < (select max(id) from ping where check_key = ?1 and status = 'success')",
+                (ping.check,),
+            )
+
+    def last_ping(self, check: str) -> tuple[Ping | None, Ping | None]:
+        """(last success, last ping of any status)."""
+        query = "select check_key, at, status, note from ping where check_key = ? {} order by at desc, id desc limit 1"
+        with self._lock:
+            success = self._connection.execute(query.format("and status = 'success'"), (check,)).fetchone()
+            newest = self._connection.execute(query.format(""), (check,)).fetchone()
+        return Ping(*success) if success else None, Ping(*newest) if newest else None
+
+    def first_seen(self, check: str, now: float) -> float:
+        """When the watch first knew this heartbeat; `now` when that is now."""
+        with self._lock:
+            row = self._connection.execute("select at from seen where check_key = ?", (check,)).fetchone()
+        if row is not None:
+            return float(row[0])
+        with self._transaction():
+            self._connection.execute("insert or ignore into seen values (?, ?)", (check, now))
+        return now
+
+    def prune(self, now: float, slice_rows: int = 4000) -> int:
+        """Delete a slice of the oldest readings that are past their time; how many went."""
+        with self._transaction():
+            first, last = self._connection.execute("select min(rowid), max(rowid) from reading").fetchone()
+            if first is None:
+                return 0
+            overdue = first + slice_rows if last - first >= self._keep_rows else first
+            query = "delete from reading where rowid < ? and (at < ? or rowid < ?)"
+            cursor = self._connection.execute(query, (first + slice_rows, now - self._keep_s, overdue))
+            return cursor.rowcount
+
+    def close(self) -> None:
+        """End the connection; the write-ahead log is folded into the file."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """Immediate transaction; `durable` survives a power cut, others may lose the last commits then, never order."""
+        with self._lock:
+            if durable != self._full:
+                self._connection.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+                self._full = durable
+            self._connection.execute("begin immediate")
+            try:
+                yield
+                self._connection.execute("commit")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+                self._names.clear()  # numbers given in this transaction are gone with it
+                raise
+
+    def _append(self, readings: Sequence[Judged]) -> None:
+        rows = []
+        for judged in readings:
+            reading, verdict = judged.reading, judged.verdict
+            reason = None if verdict.state is State.OK else verdict.reason[:400]
+            numbers = (self._name(reading.check), reading.at, round(reading.latency_s, 6), NUMBERS[verdict.state])
+            rule = self._name(judged.rule_hash)
+            rows.append((*numbers, rule, pack_values(reading.values), reading.error, reason))
+        self._connection.executemany("insert into reading values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _name(self, text: str) -> int:
+        """The number that stands for a check key or rule hash."""
+        number = self._names.get(text)
+        if number is None:
+            self._connection.execute("insert or ignore into name (text) values (?)", (text,))
+            number = int(self._connection.execute("select id from name where text = ?", (text,)).fetchone()[0])
+            self._names[text] = number
+        return number
+
+    def _add_flip(self, flip: Flip) -> int:
+        cursor = self._connection.execute(
+            "insert into flip (check_key, service, host, at, before_state, after_state, reason, vals, rule_hash, rule)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(flip.check, flip.service, flip.host, flip.at, NUMBERS[flip.before], NUMBERS[flip.after]),
+                *(flip.reason, pack_values(flip.values) or "{}", flip.rule_hash, flip.rule),
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def _state_row(key: str, settled: Settled, judged: Judged | None) -> tuple[object, ...]:
+    recent = "".join(LETTERS[state] for state in settled.recent)
+    head = (key, NUMBERS[settled.state], settled.since, recent, settled.good_in_row, settled.reason)
+    if judged is None:
+        return (*head, "", None, None, None, None, None, None)
+    reading, verdict = judged.reading, judged.verdict
+    newest = (reading.at, reading.latency_s, NUMBERS[verdict.state], verdict.reason)
+    return (*head, judged.rule_hash, *newest, pack_values(reading.values), reading.error)
+
+
+def read_settled(connection: sqlite3.Connection) -> dict[str, Settled]:
+    """The settled state of every check; also used by the read side."""
+    rows = connection.execute("select check_key, state, since, recent, good_in_row, reason from state")
+    return {
+        key: Settled(STATES[state], since, tuple(STATE_OF_LETTER[letter] for letter in recent), good, reason)
+        for key, state, since, recent, good, reason in rows
+    }

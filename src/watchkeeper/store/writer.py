@@ -1,0 +1,209 @@
+"""The main store: one writer thread that commits in groups, and readers beside it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from watchkeeper.core.errors import Locked, WatchkeeperError
+from watchkeeper.services.ports.store import Session
+from watchkeeper.store import opening
+
+if TYPE_CHECKING:
+    from watchkeeper.core.log.chain import Verification
+
+T = TypeVar("T")
+
+GROUP = 64
+"""Most works in one commit: bounds how long the first of them waits."""
+
+
+class Store:
+    """The main store (a `StorePort`). Open it with `Store.open`; one writer thread per process and store.
+
+    A work may not call `write` itself, may not keep its session, and should be short: all writers wait for it.
+    """
+
+    def __init__(self, state: Path, writing: str, reading: str):
+        self.state = state
+        self._writing = writing
+        self._reading = reading
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._revision = time.time_ns() // 1_000_000  # greater than that of any earlier process, so live views move on
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, state_directory: Path | str, url: str = "") -> Store:
+        """Opens the store of a state directory, making or upgrading its schema.
+
+        url: ``postgresql://...`` keeps it there instead of in main.db. Raises `Invalid` when the store is damaged, newer
+        than this program, not durable, or its log is not protected.
+        """
+        state = Path(state_directory).absolute()
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        opening.set_up_django(state, url)
+        writing, reading = opening.aliases(state, url)
+        opening.prepare(state, writing)
+        return cls(state, writing, reading)
+
+    @property
+    def revision(self) -> int:
+        """Grows with every commit, also over restarts (the clock permitting)."""
+        return self._revision
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in an immediate transaction on the writer thread; returns after the durable commit.
+
+        Several waiting works share one commit; one that raises is rolled back alone and raises here.
+        """
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a work called Store.write: use the session it was given")
+        item = _Work(work)
+        with self._closing:
+            if self._closed:
+                raise Locked("The main store is closed: watchkeeper is ending.", "Start it again, then repeat the command.")
+            self._queue.put(item)
+        return item.answer.result()  # type: ignore[no-any-return]
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A read-only session of this thread: one consistent state of the store from its first query to its end."""
+        from django.db import transaction
+
+        from watchkeeper.store.session import DjangoSession
+
+        with transaction.atomic(using=self._reading, savepoint=False):
+            yield DjangoSession(self._reading)
+
+    def release(self) -> None:
+        """Closes this thread's reading connection, for threads that end or rarely read."""
+        from django.db import connections
+
+        connections[self._reading].close()
+
+    def verify_log(self) -> Verification:
+        """Reads and checks the whole operations log, see `core.log.chain`."""
+        from django.db import transaction
+
+        from watchkeeper.store import log
+
+        with transaction.atomic(using=self._reading, savepoint=False):
+            return log.verify(self._reading)
+
+    def close(self) -> None:
+        """Finishes what is queued, then ends the writer. Calling it again does nothing."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+        self.release()
+
+    # the writer thread
+
+    def _run(self) -> None:
+        from django.db import connections
+
+        from watchkeeper.store.session import DjangoSession
+
+        session = DjangoSession(self._writing)
+        ending = False
+        while not ending:
+            group, ending = self._next_group()
+            if group:
+                self._commit(group, session)
+        connections[self._writing].close()
+
+    def _next_group(self) -> tuple[list[_Work], bool]:
+        """Waits for a work and takes those that wait behind it; True when the end was asked for."""
+        group: list[_Work] = []
+        item = self._queue.get()
+        while item is not None:
+            group.append(item)
+            if len(group) == GROUP:
+                return group, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[_Work], session: Any) -> None:
+        from django.db import connections, transaction
+
+        alone = len(group) == 1
+        try:
+            with transaction.atomic(using=self._writing):
+                for item in group:
+                    item.run(session, self._writing, alone)
+                kept = any(item.error is None for item in group)
+                if not kept:
+                    transaction.set_rollback(True, using=self._writing)
+        except BaseException as error:  # the commit or the connection failed: nothing of the group is kept
+            connections[self._writing].close()
+            reason = _explained(error)
+            for item in group:
+                item.answer.set_exception(item.error or reason)
+            return
+        self._revision += kept
+        for item in group:
+            if item.error is None:
+                item.answer.set_result(item.result)
+            else:
+                item.answer.set_exception(item.error)
+
+
+class _Work:
+    """A closure on its way through the writer, with the answer its caller waits for."""
+
+    __slots__ = ("answer", "error", "result", "work")
+
+    def __init__(self, work: Callable[[Session], Any]):
+        self.work = work
+        self.answer: Future[Any] = Future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self, session: Session, using: str, alone: bool) -> None:
+        """Runs within the group's transaction, under a savepoint of its own unless it is alone in it."""
+        from django.db import transaction
+
+        try:
+            if alone:
+                self.result = self.work(session)
+            else:
+                with transaction.atomic(using=using):
+                    self.result = self.work(session)
+        except BaseException as error:
+            self.error = error
+
+
+def _explained(error: BaseException) -> BaseException:
+    """A failure of the database as a sentence; anything else stays what it is."""
+    from django.db import OperationalError
+
+    if not isinstance(error, OperationalError):
+        return error
+    text = str(error)
+    if "locked" in text:
+        told: WatchkeeperError = Locked(
+            "The main store is held by another process: its write lock did not become free within 20 s.",
+            "Find who has main.db open (`fuser main.db`) and end it; then repeat.",
+        )
+    elif "full" in text:
+        told = WatchkeeperError(
+            "The main store cannot be written: the disk of the state directory is full.", "Free some space, then repeat."
+        )
+    else:
+        told = WatchkeeperError(f"The main store cannot be written: {opening._first_line(error)}.", "`wk doctor` looks at it.")
+    told.__cause__ = error
+    return told
