@@ -119,6 +119,8 @@ INSTALLED_APPS = ["watchkeeper.store.apps.StoreConfig"]
 # Order matters. The web face adds its own below the standard two (sign-in, security headers, request limits).
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "watchkeeper.faces.web.guard.Guard",
+    "django.middleware.gzip.GZipMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
 ]
 
@@ -127,7 +129,10 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [PACKAGE / "faces" / "web" / "templates"],
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": ["django.template.context_processors.request"],
+            "builtins": ["watchkeeper.faces.web.marks"],
+        },
     }
 ]
 
@@ -138,6 +143,10 @@ LOGGING_CONFIG = None  # the programs set up logging
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_NAME = "watchkeeper-csrf"
+CSRF_COOKIE_AGE = None
+CSRF_FAILURE_VIEW = "watchkeeper.faces.web.pages.form_refused"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"

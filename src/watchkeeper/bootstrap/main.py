@@ -24,6 +24,7 @@ from watchkeeper.services.automation import Automation
 from watchkeeper.services.changes import Changes
 from watchkeeper.services.doctor import Doctor
 from watchkeeper.services.grants import Grants
+from watchkeeper.services.history import History
 from watchkeeper.services.incidents import Incidents
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.log import Log
@@ -64,6 +65,7 @@ class Application:
     changes: Changes
     log: Log
     status: StatusReader
+    history: History
     doctor: Doctor
     outbox: Outbox
     engine: EmbeddedEngine
@@ -158,6 +160,7 @@ def _assemble(
         changes=Changes(store, hosts, repository, holder, clock),
         log=Log(store, store.verify_log, holder, clock),
         status=StatusReader(store, journal, watch, holder, automation, clock),
+        history=History(journal, clock),
         doctor=Doctor(store, journal, watch, hosts, holder, store.verify_log, lambda: _free_disk(state), clock),
         outbox=Outbox(store, Notifiers(ops, secrets.value), holder, clock),
         engine=engine,

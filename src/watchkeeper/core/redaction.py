@@ -1,11 +1,11 @@
 """Taking secrets out of output before anything of it is written, also where a secret lies across two chunks.
 
-Two kinds are replaced by ``[redacted]``: first the known values of the team's secrets (also percent-encoded, in base64 and
-as JSON text), then what looks like a secret (``password=...``, ``Authorization: ...``, private key blocks, passwords in
-URLs, tokens of well-known form). What stands before a value stays, so a reader sees what was taken out.
+Two kinds are replaced by ``[redacted]``: first the known values of the team's secrets (also percent-encoded, in
+base64 and as JSON text), then what looks like a secret (``password=...``, ``Authorization: ...``, private key blocks,
+passwords in URLs, tokens of well-known form). What stands before a value stays, so a reader sees what was taken out.
 
-The result does not depend on how the stream is cut: a position is decided only when all bytes that the decision may look at
-have arrived, or at the end of the stream. Only that many bytes are held back.
+The result does not depend on how the stream is cut: a position is decided only when all bytes that the decision may
+look at have arrived, or at the end of the stream. Only that many bytes are held back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ _STARTS = (
     ("value", rb"(?<=-)" + _NAME + rb"[ \t]{1,4}(?!-)" + _OPENER),
     ("word", rb"(?i:bearer|basic)[ \t]{1,4}(?=[\w.~+/=-]{12})(?![A-Za-z]{12,40}(?:[^\w.~+/=-]|\Z))"),
     ("word", rb"(?<![A-Za-z0-9])(?:gh[pousr]_(?=[A-Za-z0-9]{30})|github_pat_(?=\w{20})|glpat-(?=[\w-]{20}))"),
-    ("word", rb"(?<![A-Za-z0-9])(?:xox[abprs]-(?=[\w-]{16})|sk-(?=[\w-]{20})|npm_(?=[A-Za-z0-9]{30})|hvs\.(?=[\w-]{20}))"),
+    (
+        "word",
+        rb"(?<![A-Za-z0-9])(?:xox[abprs]-(?=[\w-]{16})|sk-(?=[\w-]{20})|npm_(?=[A-Za-z0-9]{30})|hvs\.(?=[\w-]{20}))",
+    ),
     ("word", rb"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA)(?=[0-9A-Z]{16})|eyJ(?=[\w-]{12}))"),
     ("url", rb"://[^\s:/@\"'<>]{0,64}:(?=[^\s/\"'<>]{1,256}@)"),
 )
@@ -93,7 +96,9 @@ def _spellings(secrets: Iterable[str]) -> list[bytes]:
                 continue
             raw = value.encode("utf-8", "surrogateescape")
             found |= {raw, quote(raw).encode(), quote(raw, safe="").encode(), base64.b64encode(raw).rstrip(b"=")}
-            found |= {json.dumps(value, ensure_ascii=ascii_).encode("utf-8", "replace")[1:-1] for ascii_ in (True, False)}
+            found |= {
+                json.dumps(value, ensure_ascii=ascii_).encode("utf-8", "replace")[1:-1] for ascii_ in (True, False)
+            }
     return sorted(found, key=lambda form: (-len(form), form))
 
 

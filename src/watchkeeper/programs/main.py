@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,7 @@ async def _serve(state: Path, listener: socket.socket) -> None:
     ]
     loop = asyncio.get_running_loop()
     for server in servers:
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined,method-assign]
-        server.capture_signals = _no_signals  # type: ignore[method-assign,assignment]
+        server.capture_signals = nullcontext  # type: ignore[method-assign]  # signals end both servers, below
 
     def stop() -> None:
         for server in servers:
@@ -113,12 +113,6 @@ async def _serve(state: Path, listener: socket.socket) -> None:
         loop.add_signal_handler(number, stop)
     log.info("main is ready")
     await asyncio.gather(servers[0].serve([unix]), servers[1].serve([listener]))
-
-
-def _no_signals():  # type: ignore[no-untyped-def]
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 def _unix_listener(path: Path) -> socket.socket:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import shlex
+from functools import partial
 
 from watchkeeper.core.changes import Change
 from watchkeeper.core.errors import WatchkeeperError
 from watchkeeper.core.inventory.values import Service
 from watchkeeper.services.inventory import InventoryHolder
-from watchkeeper.services.ports import Clock, OpsRepositoryPort, StorePort
+from watchkeeper.services.ports import Clock, OpsRepositoryPort, Session, StorePort
 from watchkeeper.services.ports.blocking import BlockingHostsPort
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class Changes:
         self._holder = holder
         self._clock = clock
 
-    def list(self, since: float, until: float, limit: int = 200) -> list[Change]:
+    def newest(self, since: float, until: float, limit: int = 200) -> list[Change]:
         """Changes in that time, newest first."""
         with self._store.read() as session:
             return session.changes(since, until, limit)
@@ -37,7 +38,7 @@ class Changes:
         """Look at configuration files and commits; returns what is new."""
         found = [*self._configuration(), *self._commits()]
         for change in found:
-            self._store.write(lambda session, change=change: session.add_change(change))
+            self._store.write(partial(_add, change=change))
         return found
 
     # ---- configuration files -----------------------------------------------------------------------------------------
@@ -95,6 +96,10 @@ class Changes:
             Change(0, at, "commit", f"commit {commit[:8]}: {subject}", author, own=author == "watchkeeper")
             for commit, at, author, subject in commits
         ]
+
+
+def _add(session: Session, change: Change) -> None:
+    session.add_change(change)
 
 
 def _digests_command(paths: list[str]) -> str:

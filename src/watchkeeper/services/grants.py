@@ -23,7 +23,7 @@ class Grants:
         self._holder = holder
         self._clock = clock
 
-    def list(self) -> list[Grant]:
+    def newest(self) -> list[Grant]:
         """All grants, newest first, revoked and expired ones too."""
         with self._store.read() as session:
             return session.grants()

@@ -143,7 +143,7 @@ class Incidents:
         with self._store.read() as session:
             return session.incident(number)
 
-    def list(self, status: Status | None = None, limit: int = 50, before: int | None = None) -> list[Incident]:
+    def newest(self, status: Status | None = None, limit: int = 50, before: int | None = None) -> list[Incident]:
         """Newest first."""
         with self._store.read() as session:
             return session.incidents(status, limit, before)

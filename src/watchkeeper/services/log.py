@@ -26,7 +26,7 @@ class Log:
         self._holder = holder
         self._clock = clock
 
-    def list(self, limit: int = 50, before: int | None = None, text: str = "") -> list[Entry]:
+    def newest(self, limit: int = 50, before: int | None = None, text: str = "") -> list[Entry]:
         """Newest first."""
         with self._store.read() as session:
             return session.entries(limit, before, text)
@@ -58,7 +58,7 @@ class Log:
         entries: list[Entry] = []
         before: int | None = None
         while True:
-            page = self.list(EXPORT_PAGE, before)
+            page = self.newest(EXPORT_PAGE, before)
             entries.extend(page)
             if len(page) < EXPORT_PAGE:
                 break

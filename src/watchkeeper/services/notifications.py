@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import zlib
+from dataclasses import replace
 
 from watchkeeper.core.incidents.values import Event, Incident
 from watchkeeper.core.inventory.values import Team
@@ -39,8 +41,6 @@ def announce(session: Session, team: Team, incident: Incident, kind: MessageKind
 
 def hash_of(text: str) -> int:
     """A small stable number of a text (not Python's salted hash)."""
-    import zlib
-
     return zlib.crc32(text.encode())
 
 
@@ -92,8 +92,6 @@ class Outbox:
         return ""
 
     def _note(self, session: Session, notification: Notification, attempt: Attempt, now: float) -> None:
-        from dataclasses import replace
-
         if attempt.ok:
             changed = replace(
                 notification, delivered_at=now, delivered_by=attempt.channel, tries=notification.tries + 1, failed=False

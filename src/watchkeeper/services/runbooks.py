@@ -15,7 +15,7 @@ class Runbooks:
         self._holder = holder
         self._read: dict[str, Runbook] = {}
 
-    def list(self) -> list[tuple[RunbookFile, Runbook, tuple[str, ...]]]:
+    def catalogue(self) -> list[tuple[RunbookFile, Runbook, tuple[str, ...]]]:
         """(file, runbook, services that respond with it), by path."""
         inventory = self._holder.current
         return [(file, self._parsed(file), self._services(path)) for path, file in sorted(inventory.runbooks.items())]

@@ -43,7 +43,7 @@ class Runs:
         with self._store.read() as session:
             return session.run(number)
 
-    def list(self, incident: int | None = None, active: bool = False, limit: int = 50) -> list[Run]:
+    def newest(self, incident: int | None = None, active: bool = False, limit: int = 50) -> list[Run]:
         """Newest first; `active`: only those that have not ended."""
         states = tuple(state for state in RunState if state not in ENDED) if active else ()
         with self._store.read() as session:

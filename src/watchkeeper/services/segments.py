@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -217,7 +217,7 @@ class Segments:
         if changes:
             session.save_incident(replace(incident, **changes))  # type: ignore[arg-type]
 
-    def _cancelled(self, run: Run):  # type: ignore[no-untyped-def]
+    def _cancelled(self, run: Run) -> Callable[[], bool]:
         def asked() -> bool:
             fresh = self._fresh(run.id)
             return fresh.state is RunState.CANCELLED or fresh.fence != run.fence

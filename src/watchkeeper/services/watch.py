@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
-from watchkeeper.core.checks.values import Flip, Settled, State
+from watchkeeper.core.checks.values import Flip, Settled, State, Value
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Event, EventKind, Incident, Status
 from watchkeeper.core.inventory.values import Inventory
@@ -38,11 +40,11 @@ class WatchRecorder:
                 self._cursor = session.cursor(CURSOR)
         flips = self._journal.flips(self._cursor)
         for flip in flips:
-            self._store.write(lambda session, flip=flip: self.record(session, flip))
+            self._store.write(partial(self._record, flip=flip))
             self._cursor = flip.seq
         return len(flips)
 
-    def record(self, session: Session, flip: Flip) -> None:
+    def _record(self, session: Session, flip: Flip) -> None:
         """Take one flip. Does nothing when the cursor is already past it."""
         if flip.seq <= session.cursor(CURSOR):
             return
@@ -105,8 +107,6 @@ class WatchRecorder:
                 return
         check = self._holder.current.checks.get(flip.check)
         draft = rules.opened(flip, None, check, now)
-        from dataclasses import replace
-
         incident = session.add_incident(
             replace(draft, service="", host=host, severity="P2", title=f"host {host} cannot be reached: {flip.reason}")
         )
@@ -121,7 +121,7 @@ class WatchRecorder:
 
     def _event(self, session: Session, incident: int, flip: Flip, kind: EventKind, text: str = "") -> None:
         words = text or f"{flip.check} {flip.before} to {flip.after}: {flip.reason}"
-        detail = {"check": flip.check, "seq": flip.seq, "rule": flip.rule}
+        detail: dict[str, Value] = {"check": flip.check, "seq": flip.seq, "rule": flip.rule}
         session.add_event(Event(0, incident, flip.at, kind, "watchkeeper", words, flip.after, detail))
 
     def sweep(self) -> int:
@@ -133,7 +133,7 @@ class WatchRecorder:
         settled = self._journal.settled()
         orphans = self._orphans(inventory, settled)
         for flip in orphans:
-            self._store.write(lambda session, flip=flip: self._failing(session, self._holder.current, flip))
+            self._store.write(partial(self._failing, inventory=inventory, flip=flip))
         return len(orphans)
 
     def _orphans(self, inventory: Inventory, settled: dict[str, Settled]) -> Sequence[Flip]:

@@ -1,7 +1,7 @@
 """Outputs of steps in a file of their own (``evidence.db``), as compressed chunks that can be read from any offset.
 
-Plain sqlite3: it is the one writer of its file and needs nothing of Django. WAL with FULL: a step is reported as done only
-after its output is kept.
+Plain sqlite3: it is the one writer of its file and needs nothing of Django. WAL with FULL: a step is reported as done
+only after its output is kept.
 """
 
 from __future__ import annotations
@@ -62,10 +62,17 @@ class EvidenceStore:
                 row = (run, step, attempt, start + begin, len(part), packed, squeezed if packed else part)
                 connection.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
+    def reset(self, run: int, step: int, attempt: int) -> None:
+        """Forget what was collected of an attempt, before it is collected again from its start."""
+        with self._transaction() as connection:
+            connection.execute(f"DELETE FROM chunk WHERE {_OF_STEP}", (run, step, attempt))
+
     def read(self, run: int, step: int, attempt: int, offset: int = 0, limit: int = 262_144) -> bytes:
         """Bytes offset .. offset + limit of the output, fewer at its end, none behind it."""
         end = offset + limit
-        query = f"SELECT start, packed, data FROM chunk WHERE {_OF_STEP} AND start + size > ? AND start < ? ORDER BY start"
+        query = (
+            f"SELECT start, packed, data FROM chunk WHERE {_OF_STEP} AND start + size > ? AND start < ? ORDER BY start"
+        )
         with self._lock:
             self._assert_open()
             rows = self._connection.execute(query, (run, step, attempt, offset, end)).fetchall()
@@ -111,7 +118,9 @@ class EvidenceStore:
 
     def _assert_open(self) -> None:
         if self._closed:
-            raise Locked("The evidence store is closed: watchkeeper is ending.", "Start it again, then repeat the command.")
+            raise Locked(
+                "The evidence store is closed: watchkeeper is ending.", "Start it again, then repeat the command."
+            )
 
 
 def _unpacked(data: bytes, run: int, step: int) -> bytes:

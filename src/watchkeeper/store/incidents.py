@@ -41,7 +41,9 @@ def find(using: str, status: Status | None, limit: int, before: int | None) -> l
 
 
 def last_closed(using: str, service: str, since: float) -> Incident | None:
-    query = models.Incident.objects.using(using).filter(service=service, closed_at__gte=since, status=Status.CLOSED.value)
+    query = models.Incident.objects.using(using).filter(
+        service=service, closed_at__gte=since, status=Status.CLOSED.value
+    )
     row = query.order_by("-closed_at", "-id").values(*_incidents.columns).first()
     return None if row is None else _incidents.value(row)
 

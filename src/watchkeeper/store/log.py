@@ -21,7 +21,7 @@ _PAGE = 1000
 
 
 def append(using: str, draft: Draft) -> Entry:
-    """Appends inside the caller's transaction, which is immediate: nobody comes between reading the head and writing."""
+    """Appends inside the caller's immediate transaction: nobody comes between reading the head and writing."""
     connection = connections[using]
     with connection.cursor() as cursor:
         _lock(connection, cursor)
@@ -69,7 +69,8 @@ def find(using: str, limit: int, before: int | None, text: str) -> list[Entry]:
 
 def _page(using: str, before: int | None, limit: int, part: str) -> list[Any]:
     """Rows newest first. part: ASCII text that the body must hold, which spares decoding most bodies."""
-    conditions, values = ["1 = 1"], []
+    conditions: list[str] = ["1 = 1"]
+    values: list[object] = []
     if before is not None:
         conditions.append("chain.number < %s")
         values.append(before)
@@ -118,7 +119,9 @@ def _rows(using: str) -> Iterator[chain.Row]:
             cursor.execute(query, (last, _PAGE))
             page = cursor.fetchall()
         for number, at, previous, digest, hash_, body in page:
-            yield chain.Row(number, _text(previous), at, _text(digest), _text(hash_), None if body is None else bytes(body))
+            yield chain.Row(
+                number, _text(previous), at, _text(digest), _text(hash_), None if body is None else bytes(body)
+            )
         if len(page) < _PAGE:
             return
         last = page[-1][0]

@@ -1,8 +1,8 @@
 """The two tables of the operations log and the triggers that keep them append-only, as SQL.
 
-They are no Django models on purpose: Django re-makes tables on SQLite and silently drops their triggers. The migration runs
-these statements and every start asserts them. Refused: every update, every delete, and an insert that does not follow the
-last entry (which also stops INSERT OR REPLACE, whose deletes fire no trigger).
+They are no Django models on purpose: Django re-makes tables on SQLite and silently drops their triggers. The migration
+runs these statements and every start asserts them. Refused: every update, every delete, and an insert that does not
+follow the last entry (which also stops INSERT OR REPLACE, whose deletes fire no trigger).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from watchkeeper.core.log.chain import GENESIS
 _REFUSED = "the operations log is append-only"
 
 _SQLITE_TABLES = (
-    "CREATE TABLE chain (number INTEGER PRIMARY KEY, previous TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,"
-    " digest TEXT NOT NULL, hash TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE chain (number INTEGER PRIMARY KEY, previous TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,
+       digest TEXT NOT NULL, hash TEXT NOT NULL UNIQUE)""",
     "CREATE TABLE body (number INTEGER PRIMARY KEY, content TEXT NOT NULL)",
 )
 _SQLITE_TRIGGERS = {
@@ -36,15 +36,15 @@ _SQLITE_TRIGGERS = {
 }
 
 _POSTGRESQL_TABLES = (
-    "CREATE TABLE chain (number BIGINT PRIMARY KEY, previous TEXT NOT NULL UNIQUE, at BIGINT NOT NULL,"
-    " digest TEXT NOT NULL, hash TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE chain (number BIGINT PRIMARY KEY, previous TEXT NOT NULL UNIQUE, at BIGINT NOT NULL,
+       digest TEXT NOT NULL, hash TEXT NOT NULL UNIQUE)""",
     "CREATE TABLE body (number BIGINT PRIMARY KEY, content TEXT NOT NULL)",
-    "CREATE FUNCTION operations_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-    f"$$ BEGIN RAISE EXCEPTION '{_REFUSED}'; END $$",
-    "CREATE FUNCTION operations_log_follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-    "IF NEW.number IS DISTINCT FROM coalesce((SELECT max(number) FROM chain), 0) + 1 "
-    f"OR NEW.previous IS DISTINCT FROM coalesce((SELECT hash FROM chain ORDER BY number DESC LIMIT 1), '{GENESIS}') "
-    f"THEN RAISE EXCEPTION '{_REFUSED}'; END IF; RETURN NEW; END $$",
+    f"""CREATE FUNCTION operations_log_refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION '{_REFUSED}'; END $$""",
+    f"""CREATE FUNCTION operations_log_follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.number IS DISTINCT FROM coalesce((SELECT max(number) FROM chain), 0) + 1
+        OR NEW.previous IS DISTINCT FROM coalesce((SELECT hash FROM chain ORDER BY number DESC LIMIT 1), '{GENESIS}')
+        THEN RAISE EXCEPTION '{_REFUSED}'; END IF; RETURN NEW; END $$""",
 )
 _POSTGRESQL_TRIGGERS = {
     f"{table}_no_change": f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
@@ -67,7 +67,9 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of the triggers that are not there, or are there with another text or disabled; sorted."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('chain', 'body')")
+            cursor.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('chain', 'body')"
+            )
             there = {name: _normal(text) for name, text in cursor.fetchall()}
             return sorted(name for name, text in _SQLITE_TRIGGERS.items() if there.get(name) != _normal(text))
         cursor.execute(

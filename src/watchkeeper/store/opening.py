@@ -70,7 +70,7 @@ def prepare(state: Path, using: str) -> None:
     except DatabaseError as error:
         place = state / "main.db" if connection.vendor == "sqlite" else "the PostgreSQL database"
         raise Invalid(
-            f"The main store cannot be opened: {place}: {_first_line(error)}.",
+            f"The main store cannot be opened: {place}: {first_line(error)}.",
             "Check that it can be reached and written, and that the disk has room; `wk doctor` looks at both.",
         ) from error
     finally:
@@ -117,7 +117,7 @@ def _migrate(state: Path, using: str) -> None:
         raise Invalid(
             f"The main store was written by a newer watchkeeper: it has the schema change {unknown[-1]}, "
             "which this program does not know.",
-            "Start the newer program, or put back the copy of main.db that it made before the upgrade (main.db.before-*).",
+            "Start the newer program, or put back the copy of main.db made before the upgrade (main.db.before-*).",
         )
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if not plan:
@@ -150,7 +150,7 @@ def _assert_durable(using: str) -> None:
         synchronous = cursor.execute("PRAGMA synchronous").fetchone()[0]
     if mode != "wal" or synchronous != 2:
         raise Invalid(
-            f"The main store is not durable: journal mode {mode}, synchronous {synchronous}; wal and 2 (FULL) are needed.",
+            f"The main store is not durable: journal mode {mode}, synchronous {synchronous}; wal and 2 are needed.",
             "Put the state directory on a local disk (WAL does not work on network file systems).",
         )
 
@@ -169,5 +169,5 @@ def _assert_triggers(using: str) -> None:
         )
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or ["no reason given"])[0].rstrip(".")

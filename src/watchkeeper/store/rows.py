@@ -51,7 +51,9 @@ def _storable(value: Any) -> Any:
 class Mapper(Generic[V]):
     """Maps one value class to one table. json: fields kept as JSON; other: fields that are no columns here."""
 
-    def __init__(self, kind: type[V], model: type[models.Model], json: tuple[str, ...] = (), other: tuple[str, ...] = ()):
+    def __init__(
+        self, kind: type[V], model: type[models.Model], json: tuple[str, ...] = (), other: tuple[str, ...] = ()
+    ):
         self.kind = kind
         self.model = model
         self._json = json

@@ -45,8 +45,8 @@ class Store:
     def open(cls, state_directory: Path | str, url: str = "") -> Store:
         """Opens the store of a state directory, making or upgrading its schema.
 
-        url: ``postgresql://...`` keeps it there instead of in main.db. Raises `Invalid` when the store is damaged, newer
-        than this program, not durable, or its log is not protected.
+        url: ``postgresql://...`` keeps it there instead of in main.db. Raises `Invalid` when the store is damaged,
+        newer than this program, not durable, or its log is not protected.
         """
         state = Path(state_directory).absolute()
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,9 +70,11 @@ class Store:
         item = _Work(work)
         with self._closing:
             if self._closed:
-                raise Locked("The main store is closed: watchkeeper is ending.", "Start it again, then repeat the command.")
+                raise Locked(
+                    "The main store is closed: watchkeeper is ending.", "Start it again, then repeat the command."
+                )
             self._queue.put(item)
-        return item.answer.result()  # type: ignore[no-any-return]
+        return item.answer.result()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -201,9 +203,12 @@ def _explained(error: BaseException) -> BaseException:
         )
     elif "full" in text:
         told = WatchkeeperError(
-            "The main store cannot be written: the disk of the state directory is full.", "Free some space, then repeat."
+            "The main store cannot be written: the disk of the state directory is full.",
+            "Free some space, then repeat.",
         )
     else:
-        told = WatchkeeperError(f"The main store cannot be written: {opening._first_line(error)}.", "`wk doctor` looks at it.")
+        told = WatchkeeperError(
+            f"The main store cannot be written: {opening.first_line(error)}.", "`wk doctor` looks at it."
+        )
     told.__cause__ = error
     return told

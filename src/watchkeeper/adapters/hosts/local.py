@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from watchkeeper.adapters.hosts.shell import Channel, ShellHost, closing
+from watchkeeper.adapters.hosts.shell import CHUNK, Channel, ShellHost, closing
 from watchkeeper.core.errors import Forbidden, NoAnswer
 from watchkeeper.core.inventory.values import Host
 
@@ -27,16 +27,29 @@ def login_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | dict(extra or {})
 
 
+class _Exit(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells the exit at once; `Process.wait` also waits for all pipes, which children may hold open."""
+
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=limit, loop=loop)
+        self.gone = asyncio.Event()
+
+    def process_exited(self) -> None:
+        """Called by the loop when the process itself has ended."""
+        self.gone.set()
+        super().process_exited()
+
+
 class LocalChannel(Channel):
     """A ``/bin/sh`` in its own session, so that a signal to our group never reaches it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, *, become: bool) -> None:
-        assert process.stdout and process.stderr and process.stdin
-        self._process = process
-        self._input = process.stdin
-        self._become = become
-        self.stdout = process.stdout
-        self.stderr = process.stderr
+    def __init__(self, transport: asyncio.SubprocessTransport, protocol: _Exit) -> None:
+        assert protocol.stdout and protocol.stderr and protocol.stdin
+        self._transport = transport
+        self._gone = protocol.gone
+        self._input = protocol.stdin
+        self.stdout = protocol.stdout
+        self.stderr = protocol.stderr
 
     async def send(self, data: bytes) -> None:
         """Write to its input."""
@@ -51,22 +64,20 @@ class LocalChannel(Channel):
 
     async def exited(self) -> int | None:
         """The exit code, 128 + n for signal n."""
-        code = await self._process.wait()
-        return code if code >= 0 else 128 - code
+        await self._gone.wait()
+        code = self._transport.get_returncode()
+        return code if code is None or code >= 0 else 128 - code
 
     async def close(self) -> None:
-        """Let go of it; a shell that is still there is ended."""
+        """Let go of it. A shell that is still there is ended; a runner or a daemon in another group is not."""
         self.end_input()
-        if self._process.returncode is None:
+        if not self._gone.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._process.wait()), 0.2)
-        if self._process.returncode is None:
+                await asyncio.wait_for(self._gone.wait(), 0.3)
+        if not self._gone.is_set():
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        # asyncio closes pipes only at their end; a daemon left behind by the command may hold them open for ever
-        transport = getattr(self._process, "_transport", None)
-        if transport is not None:
-            transport.close()
+                os.killpg(self._transport.get_pid(), signal.SIGKILL)
+        self._transport.close()
 
 
 class LocalHost(ShellHost):
@@ -101,19 +112,19 @@ class LocalHost(ShellHost):
         environment = login_environment(self._environment)
         home = environment.get("HOME", "/")
         command = ["sudo", "-n", "/bin/sh"] if become and os.geteuid() != 0 else ["/bin/sh"]
+        loop = asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, protocol = await loop.subprocess_exec(
+                lambda: _Exit(CHUNK, loop),
                 *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
                 env=environment,
                 cwd=home if Path(home).is_dir() else "/",
             )
         except FileNotFoundError:
             raise Forbidden(
-                f"{self.host.name} has no {command[0]}; nothing was run.", "Install it, or remove `become` from this host."
+                f"{self.host.name} has no {command[0]}; nothing was run.",
+                "Install it, or remove `become` from this host.",
             ) from None
         except OSError as error:
             raise NoAnswer(
@@ -121,7 +132,7 @@ class LocalHost(ShellHost):
                 "Look at the memory and process limits of this machine.",
                 host=self.host.name,
             ) from None
-        return LocalChannel(process, become=become)
+        return LocalChannel(transport, protocol)
 
     async def close(self) -> None:
         """Nothing is kept open; ended groups are waited for."""

@@ -22,13 +22,13 @@ wk_main() {
   case $wk_E$wk_S in 1bash) wk_E='set -e -o pipefail; ';; 1*) wk_E='set -e; '; (set -o pipefail) 2>/dev/null &&
     wk_E='set -e -o pipefail; ';; esac
   [ "$wk_S" != bash ] || wk_S='bash --norc'
-  wk_watch "${20}" <&3 >/dev/null 2>&1 3<&- &
+  wk_watch "${20}" &
   printf '%s\n' "$wk_m" >&2; printf '%s %s %s\n' "$wk_m" $$ "${20}"
   export wk_c; wk_values
   exec $wk_g $wk_S -c "${wk_E}"'wk_x=$wk_c; unset wk_c; eval "$wk_x"' </dev/null 3<&-
 }
-wk_watch() {
-  trap '' TERM HUP INT; wk_t=$1; wk_pg=$$
+wk_watch() {   # exec, because a shell keeps copies of what a function call redirects
+  exec <&3 >/dev/null 2>&1 3<&-; trap '' TERM HUP INT; wk_t=$1; wk_pg=$$
   read -r wk_x
   wk_x=; read -r wk_x </proc/$wk_pg/stat; set -- ${wk_x##*) }
   case $1 in Z|X|'') ;; *)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
@@ -64,14 +64,15 @@ class ShellHost(ABC):
         self._ends: set[asyncio.Task[None]] = set()
 
     @abstractmethod
-    def _open(
-        self, *, become: bool, wait_s: float, reserve: bool = False
-    ) -> AbstractAsyncContextManager[Channel]:
+    def _open(self, *, become: bool, wait_s: float, reserve: bool = False) -> AbstractAsyncContextManager[Channel]:
         """A new ``/bin/sh`` on the host. wait_s: longest time to wait for a free place; reserve: never wait for one."""
 
     @abstractmethod
     async def close(self) -> None:
         """Close connections; running spooled steps go on."""
+
+    def retire(self) -> None:  # noqa: B027  (a host without connections has nothing to do)
+        """The inventory no longer holds this host: close what is kept open as soon as nobody uses it."""
 
     def _lost(self) -> NoAnswer:
         return NoAnswer(
@@ -138,9 +139,7 @@ class ShellHost(ABC):
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await work
 
-    async def _end(
-        self, channel: Channel, work: asyncio.Future[int | None], output: Collected, become: bool
-    ) -> None:
+    async def _end(self, channel: Channel, work: asyncio.Future[int | None], output: Collected, become: bool) -> None:
         """End the process group: its own watcher does it, a second channel is the fallback."""
         channel.end_input()
         draining = asyncio.ensure_future(_drained(channel, work))
@@ -154,7 +153,7 @@ class ShellHost(ABC):
             await asyncio.wait({draining}, timeout=1.0)
         draining.cancel()
 
-    async def _sheltered(self, work: asyncio.coroutines.Coroutine[object, object, None]) -> None:  # type: ignore
+    async def _sheltered(self, work: Coroutine[object, object, None]) -> None:
         """Finish `work` although we are being cancelled; a second cancel leaves it to the loop."""
         task = asyncio.ensure_future(work)
         self._ends.add(task)
@@ -193,9 +192,7 @@ class ShellHost(ABC):
 
     async def start(self, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0) -> SpoolAnswer:
         """Start a changing command once, or re-attach to it. `Forbidden` when sudo asks for a password."""
-        ask = spool.start(
-            step, directory=self._directory, uid=self._uid, wait_s=wait_s, offset=offset, limit=1_048_576
-        )
+        ask = spool.start(step, directory=self._directory, uid=self._uid, wait_s=wait_s, offset=offset, limit=1_048_576)
         return await self._asked(ask, wait_s, step.shell)
 
     async def look(
@@ -214,9 +211,7 @@ class ShellHost(ABC):
         """Remove the outputs of a closed run; the claims stay."""
         await self._asked(spool.clean(run, directory=self._directory, uid=self._uid), 0.0)
 
-    async def _asked(
-        self, ask: spool.Ask, wait_s: float, shell: str = "", patience_s: float = 0.0
-    ) -> SpoolAnswer:
+    async def _asked(self, ask: spool.Ask, wait_s: float, shell: str = "", patience_s: float = 0.0) -> SpoolAnswer:
         become = self.host.become
         async with self._open(become=become, wait_s=ANSWER_S, reserve=True) as channel:
             hurry = asyncio.get_running_loop().call_later(wait_s, channel.end_input) if wait_s > 0 else None

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import cast
 
 from watchkeeper.adapters.hosts.words import check_part, check_shell, check_text, new_mark, script
 from watchkeeper.core.errors import Invalid, Usage
@@ -91,7 +92,7 @@ wk_wait() {
 }
 wk_until_asked() {
   [ $wk_w -gt 0 ] || return 0
-  trap wk_w=0 ALRM; { read -r wk_x; kill -ALRM $$; } <&3 >/dev/null 2>&1 3<&- & wk_g=$!; }
+  trap wk_w=0 ALRM; { exec <&3 >/dev/null 2>&1 3<&-; read -r wk_x; kill -ALRM $$; } & wk_g=$!; }
 wk_answer() {
   [ -z "$wk_g" ] || kill $wk_g 2>/dev/null
   wk_measure; wk_e=$wk_z
@@ -157,6 +158,13 @@ wk_main() {
 """
 
 CANCEL = r"""
+wk_alive() {   # somebody of the group who is not only waiting to be reaped
+  kill -0 -$wk_p 2>/dev/null || return 1
+  for wk_q in /proc/[0-9]*/stat; do
+    wk_x=; read -r wk_x <$wk_q; set -- ${wk_x##*) }; [ "$3" = $wk_p ] || continue
+    case $1 in Z|X) ;; *) return 0;; esac
+  done 2>/dev/null; return 1
+}
 wk_main() {
   wk_g=
   wk_enter nospool
@@ -165,9 +173,9 @@ wk_main() {
   wk_state; [ $wk_a = running ] || wk_answer
   (: >"$wk_k.cancel") 2>/dev/null
   kill -TERM -$wk_p 2>/dev/null; wk_j=0
-  while kill -0 -$wk_p 2>/dev/null && [ $wk_j -lt $wk_G ]; do wk_nap 0.05; wk_j=$((wk_j+1)); done
-  if kill -KILL -$wk_p 2>/dev/null; then wk_j=0
-    while kill -0 -$wk_p 2>/dev/null && [ $wk_j -lt 20 ]; do wk_nap 0.05; wk_j=$((wk_j+1)); done; fi
+  while wk_alive && [ $wk_j -lt $wk_G ]; do wk_nap 0.05; wk_j=$((wk_j+1)); done
+  if wk_alive; then kill -KILL -$wk_p 2>/dev/null; wk_j=0
+    while wk_alive && [ $wk_j -lt 20 ]; do wk_nap 0.05; wk_j=$((wk_j+1)); done; fi
   wk_ended || { printf "%-31s\n" 137 1<>"$wk_k.rc.$wk_n"; } 2>/dev/null
   wk_state; wk_answer
 }
@@ -318,5 +326,4 @@ def answer(ask: Ask, head: Head, data: bytes, host: str, shell: str = "") -> Spo
 def _status(word: str) -> SpoolStatus:
     if word not in _STATUSES:
         raise Usage(f"The spool answered with an unknown word: {word!r}.", "Update watchkeeper.")
-    return word  # type: ignore[return-value]
-
+    return cast(SpoolStatus, word)

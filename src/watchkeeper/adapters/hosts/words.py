@@ -16,7 +16,8 @@ _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")
 _SHELL = re.compile(r"[a-z]{1,12}\Z")
 # Names that change how the shell or the loader itself works, or that a shell refuses to set.
 _RESERVED = frozenset(
-    "BASHOPTS BASH_ENV BASH_VERSINFO ENV EUID IFS OPTIND PPID SHELLOPTS UID LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT".split()
+    ("BASHOPTS", "BASH_ENV", "BASH_VERSINFO", "ENV", "EUID", "IFS", "OPTIND", "PPID", "SHELLOPTS", "UID")
+    + ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 )
 
 
@@ -61,7 +62,8 @@ def exports(environment: Mapping[str, str] | None) -> str:
     lines = []
     for name, value in (environment or {}).items():
         if not _NAME.match(name) or name in _RESERVED or name.startswith("wk_"):
-            raise Usage(f"{name!r} cannot be a parameter of a command.", "Choose another name of letters, digits and '_'.")
+            hint = "Choose another name of letters, digits and '_'."
+            raise Usage(f"{name!r} cannot be a parameter of a command.", hint)
         if "\0" in value or len(value.encode("utf-8", "surrogateescape")) > LONGEST_STRING:
             raise Usage(
                 f"The value of {name} holds a NUL byte or more than {LONGEST_STRING} bytes.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from watchkeeper.adapters.probes.tools import Answer, Asker, Tools, number_option, text_option
+from watchkeeper.adapters.probes.tools import Answer, Asker, Pings, Tools, number_option, text_option
 from watchkeeper.core.checks import Value
 from watchkeeper.core.errors import NoAnswer, Usage
 from watchkeeper.core.inventory.values import Check
@@ -34,16 +34,22 @@ class HeartbeatAsker:
         pings = self._tools.pings
         if pings is None:
             raise NoAnswer("Heartbeats are known to the running watch only.", "Start it with wk up.")
-        success, last = pings.last_ping(check.key)
-        if last is None and check.was:
-            success, last = pings.last_ping(_former(check))
-        since = success.at if success is not None else pings.first_seen(check.key, now)
+        success, last, first_seen = await self._tools.in_thread(check.timeout_s, _known, pings, check, now)
+        since = success.at if success is not None else first_seen
         expected = expected_after(check, since, now)
         due = expected + (number_option(check, "grace") or 0.0)
         return Answer(_values(since, expected, due, last, now), latency_s=0.0)
 
     async def close(self) -> None:
         """Nothing is kept open."""
+
+
+def _known(pings: Pings, check: Check, now: float) -> tuple[Ping | None, Ping | None, float]:
+    """(last success, last ping, since when the check is known). Blocking: the store may be in a commit."""
+    success, last = pings.last_ping(check.key)
+    if last is None and check.was:
+        success, last = pings.last_ping(_former(check))
+    return success, last, now if success is not None else pings.first_seen(check.key, now)
 
 
 def _former(check: Check) -> str:

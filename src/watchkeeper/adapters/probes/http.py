@@ -41,9 +41,12 @@ class HttpAsker:
 
     async def ask(self, check: Check, now: float) -> Answer:
         far = self._tools.far(check)
+        headers = _headers(check.probe.options)
+        if any(value.startswith("secret:") for value in headers.values()):
+            headers = await self._tools.in_thread(check.timeout_s, self._revealed, headers)
         if far is not None:
-            return await _ask_by_curl(check, far)
-        return await self._ask(check)
+            return await _ask_by_curl(check, headers, far)
+        return await self._ask(check, headers)
 
     async def close(self) -> None:
         for client in self._clients.values():
@@ -57,14 +60,16 @@ class HttpAsker:
             self._clients[(follow, verify)] = client
         return client
 
-    async def _ask(self, check: Check) -> Answer:
+    def _revealed(self, headers: dict[str, str]) -> dict[str, str]:
+        return {name: self._tools.revealed(value) for name, value in headers.items()}
+
+    async def _ask(self, check: Check, headers: dict[str, str]) -> Answer:
         options = check.probe.options
         client = self._client(bool(options.get("follow", False)), options.get("verify", True) is not False)
         started = time.perf_counter()
         try:
             request = client.request(text_option(check, "method", "GET").upper(), text_option(check, "url"))
             request = request.timeout(timedelta(seconds=check.timeout_s))
-            headers = _headers(options)
             if headers:
                 request = request.headers(headers)
             if options.get("body") is not None:
@@ -172,10 +177,10 @@ _CURL_EXITS = {
 }
 
 
-async def _ask_by_curl(check: Check, far: Reader) -> Answer:
+async def _ask_by_curl(check: Check, headers: Mapping[str, str], far: Reader) -> Answer:
     """Ask with the curl of the host. URL and headers travel on stdin (they may hold secrets), never in argv."""
     text = _CURL.format(timeout=shlex.quote(f"{check.timeout_s:g}"), limit=BODY_LIMIT)
-    environment = {"WK_CURL": _curl_config(check)}
+    environment = {"WK_CURL": _curl_config(check, headers)}
     deadline = check.timeout_s + 0.5
     result = await far.read(text, deadline_s=deadline, environment=environment, limit=BODY_LIMIT + 4096)
     notes = result.error.decode("utf-8", "replace")
@@ -205,13 +210,13 @@ def _curl_answer(check: Check, status: int, took: float, code: int, body: bytes,
     return failed(kind, f"{host}, asked on {place(check)}, {words}.", took)
 
 
-def _curl_config(check: Check) -> str:
+def _curl_config(check: Check, headers: Mapping[str, str]) -> str:
     """The request as curl's configuration: one quoted option per line."""
     options = check.probe.options
     lines = [f"url = {_quoted(text_option(check, 'url'))}", f"user-agent = {_quoted(_AGENT)}", 'proto = "=http,https"']
     method = text_option(check, "method", "GET").upper()
     lines.append("head" if method == "HEAD" else f"request = {_quoted(method)}")
-    lines += [f"header = {_quoted(f'{name}: {value}')}" for name, value in _headers(options).items()]
+    lines += [f"header = {_quoted(f'{name}: {value}')}" for name, value in headers.items()]
     if options.get("body") is not None:
         lines.append(f"data-raw = {_quoted(str(options['body']))}")
     if options.get("follow"):

@@ -50,8 +50,7 @@ class SqlAsker:
         if far is not None:
             sentence = f"{check.key}: PostgreSQL is asked from this machine only, not on {place(check)}."
             raise NoAnswer(sentence, "Write from: here, with an address that this machine can reach.")
-        url = self._url(database)
-        return await self._tools.in_thread(limit_s + 0.5, _ask_postgresql, url, query, limit_s, database.name)
+        return await self._tools.in_thread(limit_s + 0.5, self._ask_postgresql, database, query, limit_s)
 
     async def close(self) -> None:
         """Nothing is kept open."""
@@ -63,12 +62,9 @@ class SqlAsker:
             raise NoAnswer(f"{check.key}: there is no database {name}.", "Name it in databases.yaml.")
         return database
 
-    def _url(self, database: Database) -> str:
-        if not database.target.startswith("secret:"):
-            return database.target
-        if self._tools.secret is None:
-            raise NoAnswer(f"The secret of database {database.name} cannot be read here.")
-        return self._tools.secret(database.target.removeprefix("secret:"))
+    def _ask_postgresql(self, database: Database, query: str, limit_s: float) -> Answer:
+        """Blocking, also because the URL may come from a secret that a command prints."""
+        return _ask_postgresql(self._tools.revealed(database.target), query, limit_s, database.name)
 
 
 def _answer(row: object) -> Answer:
@@ -97,6 +93,7 @@ def _ask_sqlite(path: Path, query: str, limit_s: float, name: str) -> Answer:
         connection = sqlite3.connect(uri, uri=True, timeout=max(0.05, limit_s * 0.9), isolation_level=None)
         connection.set_progress_handler(lambda: int(time.monotonic() > ends), 10_000)
         connection.execute("pragma query_only = on")
+        connection.set_authorizer(_no_other_files)
         return _answer(connection.execute(query).fetchone())
     except sqlite3.OperationalError as error:
         said = str(error)
@@ -110,6 +107,11 @@ def _ask_sqlite(path: Path, query: str, limit_s: float, name: str) -> Answer:
     finally:
         if connection is not None:
             connection.close()
+
+
+def _no_other_files(action: int, *_: object) -> int:
+    """Read-only holds for the file that was opened: attaching another one could make it."""
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
 def _ask_postgresql(url: str, query: str, limit_s: float, name: str) -> Answer:

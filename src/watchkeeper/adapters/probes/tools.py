@@ -133,6 +133,14 @@ class Tools:
             raise NoAnswer("Commands cannot be run here.", "Give the service a host.")
         return self.local()
 
+    def revealed(self, text: str) -> str:
+        """The text, or the secret that ``secret:NAME`` stands for. Blocking: a secret may come from a command."""
+        if not text.startswith("secret:"):
+            return text
+        if self.secret is None:
+            raise NoAnswer(f"The {text} cannot be read here.", "Ask the running watch instead.")
+        return self.secret(text.removeprefix("secret:"))
+
     def _pool(self) -> HostsPort:
         if self.pool is None:
             raise NoAnswer("No host can be reached from here.", "Ask the running watch instead.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from watchkeeper.core.conditions.quantities import Quantity
+Quantity = Literal["number", "duration", "percent", "bytes", "days", "text", "truth", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,6 @@ KINDS: Mapping[str, Kind] = {
         {
             "count": Measure("number", "processes that run; stopped ones and zombies do not count"),
             "stopped": Measure("number", "processes frozen by a signal or a debugger"),
-            "memory": Measure("bytes", "resident memory of all of them"),
-            "cpu": Measure("percent", "of one core, all of them together"),
         },
         crit="count < 1",
         main="count",
@@ -102,7 +100,7 @@ KINDS: Mapping[str, Kind] = {
             "free_bytes": Measure("bytes", "free for normal users"),
             "used_bytes": Measure("bytes", "not free"),
             "size": Measure("bytes", "size of the file system"),
-            "inodes_free": Measure("percent", "free inodes"),
+            "inodes_free": Measure("percent", "free inodes; on local hosts only"),
         },
         warn="free < 20%",
         crit="free < 10%",
@@ -115,7 +113,7 @@ KINDS: Mapping[str, Kind] = {
             "bytes": Measure("bytes", "bytes of all files below it"),
             "used": Measure("percent", "of the budget"),
             "free": Measure("percent", "of the budget that is left"),
-            "files": Measure("number", "files below it"),
+            "files": Measure("number", "files below it; on local hosts only"),
         },
         warn="used > 80%",
         crit="used > 95%",
@@ -140,6 +138,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "used": Measure("percent", "of all cores, since the reading before"),
             "load": Measure("number", "load average of one minute, per core"),
+            "steal": Measure("percent", "taken by the hypervisor"),
         },
         warn="used > 90% for 5 of 5",
         main="used",
@@ -160,9 +159,11 @@ KINDS: Mapping[str, Kind] = {
         {
             "age": Measure("duration", "since the last success"),
             "late": Measure("truth", "whether the job should have reported by now, grace included"),
-            "status": Measure("text", 'the last ping: "success", "start" or "fail"'),
+            "late_s": Measure("duration", "by how much it is late"),
+            "failed": Measure("truth", "whether the last run that ended reported a failure"),
+            "status": Measure("text", 'the last ping: "success", "start", "fail" or "never"'),
         },
-        crit='late or status == "fail"',
+        crit="late or failed",
         main="age",
     ),
 }

@@ -1,10 +1,10 @@
 """The parser of conditions: from tokens to a tree whose names, units and operators were checked. Never `eval`.
 
-    condition  = both { "or" both }             both = one { "and" one }
-    one        = "not" one | "(" condition ")" | name operator limit | name ["not"] "in" "(" limit { "," limit } ")"
-               | name ["not"] "contains" text | name                (a name that is true or false)
-    operator   = "==" | "!=" | "<" | "<=" | ">" | ">="
-    rule       = condition [ "for" hits "of" window ]
+condition  = both { "or" both }             both = one { "and" one }
+one        = "not" one | "(" condition ")" | name operator limit | name ["not"] "in" "(" limit { "," limit } ")"
+           | name ["not"] "contains" text | name                (a name that is true or false)
+operator   = "==" | "!=" | "<" | "<=" | ">" | ">="
+rule       = condition [ "for" hits "of" window ]
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ class Parser:
     def _one(self) -> Tree:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise fault("more nesting", f"at most {MAX_DEPTH} levels of 'not' and parentheses", self._now.column, EXAMPLE)
+            raise fault(
+                "more nesting", f"at most {MAX_DEPTH} levels of 'not' and parentheses", self._now.column, EXAMPLE
+            )
         try:
             if self._word("not"):
                 return Not(self._one())
@@ -114,8 +116,12 @@ class Parser:
             self._take()
             operator = _COMPARE[_COMPARE.index(token.text)]
             if operator not in ("==", "!=") and quantity not in _ORDERED:
-                raise fault(f"'{operator}'", f"'==' or '!=', because {name.text} is {_called(quantity)}", token.column, example)
-            return self._chain_end(Comparison(name.text, operator, (self._limit(name, quantity, example),), quantity), operator)
+                raise fault(
+                    f"'{operator}'", f"'==' or '!=', because {name.text} is {_called(quantity)}", token.column, example
+                )
+            return self._chain_end(
+                Comparison(name.text, operator, (self._limit(name, quantity, example),), quantity), operator
+            )
         negated = self._word("not")
         if self._word("in"):
             return Comparison(name.text, "not in" if negated else "in", self._limits(name, quantity, example), quantity)
@@ -131,12 +137,16 @@ class Parser:
     def _chain_end(self, tree: Comparison, operator: str) -> Comparison:
         if self._now.kind == "sign" and self._now.text in _COMPARE:
             example = f"{tree.name} > 10 and {tree.name} < 20"
-            raise fault(f"a second '{self._now.text}'", "one comparison at a time, joined by 'and'", self._now.column, example)
+            raise fault(
+                f"a second '{self._now.text}'", "one comparison at a time, joined by 'and'", self._now.column, example
+            )
         return tree
 
     def _contains(self, name: Token, quantity: Quantity, negated: bool, token: Token) -> Comparison:
         if quantity not in ("text", "any"):
-            raise fault("'contains'", f"a comparison, because {name.text} is {_called(quantity)}", token.column, EXAMPLE)
+            raise fault(
+                "'contains'", f"a comparison, because {name.text} is {_called(quantity)}", token.column, EXAMPLE
+            )
         text = self._take()
         if text.kind != "text":
             raise fault(text.shown, "text in quotes", text.column, f'{name.text} contains "ready"')

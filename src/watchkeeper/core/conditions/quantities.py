@@ -6,12 +6,10 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
 
+from watchkeeper.core.checks.kinds import Quantity
 from watchkeeper.core.checks.values import Value
 from watchkeeper.core.times import format_duration, parse_duration
-
-Quantity = Literal["number", "duration", "percent", "bytes", "days", "text", "truth", "any"]
 
 BYTE_UNITS = {
     "B": 1,

@@ -1,0 +1,1 @@
+"""What the team runs. `loading.load` makes it from files; this package itself imports nothing heavy."""

@@ -100,6 +100,7 @@ class Check:
     key: ``service/name`` or, when the service has several hosts, ``service/name@host``.
     host: where the service runs, None for a service without hosts. where: asked on that host, or from here.
     recover: OK readings in a row that settle it back. rule_hash: sha256 over probe, place and rules, not `every_s`.
+    was: the name (not the key) it had before it was renamed.
     """
 
     key: str

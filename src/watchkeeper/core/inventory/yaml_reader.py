@@ -257,7 +257,9 @@ class _Reader:
         top = self._stack[-1].node.content
         if text in top:
             first = top[text][0]
-            self._note(line, column, f"'{_short(text)}' a second time", f"each key once; it stands in line {first.line}")
+            self._note(
+                line, column, f"'{_short(text)}' a second time", f"each key once; it stands in line {first.line}"
+            )
         self._stack[-1].key = Key(text, line, column)
 
     def _resolve(self, text: str, line: int, column: int) -> Scalar:
@@ -280,8 +282,10 @@ class _Reader:
     def _trap(self, text: str, line: int, column: int, otherwise: str) -> None:
         lower = text.lower()
         meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(lower, "")
-        expected = f"true or false, or text in quotes: '{text}' is {otherwise}" if meant else (
-            f"a plain number, or text in quotes: '{text}' is {otherwise}"
+        expected = (
+            f"true or false, or text in quotes: '{text}' is {otherwise}"
+            if meant
+            else (f"a plain number, or text in quotes: '{text}' is {otherwise}")
         )
         self._note(line, column, f"'{text}' without quotes", expected, f'"{text}"', meant)
 
@@ -339,7 +343,11 @@ class _Reader:
 def _explain(problem: str, context: str) -> tuple[str, str, str]:
     """(found, expected, example) for the phrases of the YAML scanner and parser."""
     if "mapping values are not allowed" in problem:
-        return "a second ': ' in one line", "text with ': ' in quotes, or one key per line", 'description: "shop: orders"'
+        return (
+            "a second ': ' in one line",
+            "text with ': ' in quotes, or one key per line",
+            'description: "shop: orders"',
+        )
     if "could not find expected ':'" in problem:
         return "a line without ':'", "'key: value'", "tier: 1"
     if "found unexpected end of stream" in problem or "quoted scalar" in context:

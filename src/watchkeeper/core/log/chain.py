@@ -5,8 +5,8 @@
     hash    sha256 of the text [number,"previous",at,"digest"], hex; at: integer microseconds since 1970 UTC
     first   entry 1 has GENESIS as its previous hash
 
-A chain shows every changed, removed, added or moved entry except a cut tail: an earlier state of a chain is itself a whole
-chain. The head hash, kept elsewhere, shows that too.
+A chain shows every changed, removed, added or moved entry except a cut tail: an earlier state of a chain is itself a
+whole chain. The head hash, kept elsewhere, shows that too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What reading the whole chain showed. entries: how many hold, from the first. head: hash of the last that holds."""
+    """What reading the chain showed. entries: how many hold, from the first. head: hash of the last that holds."""
 
     ok: bool
     entries: int
@@ -131,6 +131,8 @@ def verify(rows: Iterable[Row]) -> Verification:
 
 def _fault(row: Row, expected: int, head: str) -> str:
     """Why a row does not follow; empty when it does. Only computed values enter the hash."""
+    if isinstance(row.number, int) and row.number < expected:
+        return f"Entry {row.number} does not belong to the log: entry {expected} comes next."
     if row.number != expected or type(row.number) is not int:
         return f"Entry {expected} is missing: entry {row.number} stands in its place."
     if row.body is None:
@@ -141,5 +143,7 @@ def _fault(row: Row, expected: int, head: str) -> str:
     if row.previous != head:
         return f"Entry {expected} does not follow entry {expected - 1}: it names another previous hash."
     if type(row.at) is not int or hash_of(expected, head, row.at, digest) != row.hash:
-        return f"Entry {expected} was altered: its number, time, digest and previous hash do not give its recorded hash."
+        return (
+            f"Entry {expected} was altered: its number, time, digest and previous hash do not give its recorded hash."
+        )
     return ""

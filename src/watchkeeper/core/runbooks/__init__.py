@@ -37,7 +37,8 @@ def _stem(path: str) -> str:
 
 
 def read_runbook(text: str, path: str) -> Runbook:
-    """Read a Markdown document. Never raises on its content: what is not understood stays text, or becomes a finding."""
+    """Read a Markdown document. Never raises on its content: what is not understood stays text, or becomes a "
+    "finding."""
     data = text.encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(data).hexdigest()
     if len(data) > MAX_BYTES:
@@ -53,7 +54,12 @@ def read_runbook(text: str, path: str) -> Runbook:
 
 
 def _build(
-    path: str, digest: str, values: Mapping[str, object], own: Mapping[str, object], findings: tuple[Finding, ...], reader: BlockReader
+    path: str,
+    digest: str,
+    values: Mapping[str, object],
+    own: Mapping[str, object],
+    findings: tuple[Finding, ...],
+    reader: BlockReader,
 ) -> Runbook:
     declared, param_findings = declared_parameters(own)
     host, cwd = scalar(own.get("host")), scalar(values.get("cwd"))
@@ -79,13 +85,22 @@ def _build(
             part.steps.extend(steps)
     title = reader.outline.title.title if reader.outline.title else scalar(values.get("title")) or _stem(path)
     procedures = tuple(
-        Procedure(owner.title or title, owner.line or 1, "\n".join(part.symptoms), tuple(part.steps), tuple(part.checks), tuple(part.tasks))
+        Procedure(
+            owner.title or title,
+            owner.line or 1,
+            "\n".join(part.symptoms),
+            tuple(part.steps),
+            tuple(part.checks),
+            tuple(part.tasks),
+        )
         for owner, part in sorted(collected.items(), key=lambda item: item[0].line)
         if part.symptoms or part.steps or part.checks or part.tasks
     )
     params = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None}
     found = (*findings, *param_findings, *builder.findings)
-    return Runbook(path, title, values, digest, procedures, found, tuple(listed), scalar(own.get("service")), host, params)
+    return Runbook(
+        path, title, values, digest, procedures, found, tuple(listed), scalar(own.get("service")), host, params
+    )
 
 
 def show(runbook: Runbook) -> dict[str, object]:

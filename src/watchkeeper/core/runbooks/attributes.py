@@ -140,7 +140,9 @@ def read_front_matter(lines: list[str]) -> FrontMatter:
         return FrontMatter(0, {})
     source = "\n".join(lines[1:end])
     if len(source) > MAX_FRONT_MATTER:
-        return FrontMatter(end + 1, {}, (Finding(1, "error", "The front matter is longer than 64 KB and is not read."),))
+        return FrontMatter(
+            end + 1, {}, (Finding(1, "error", "The front matter is longer than 64 KB and is not read."),)
+        )
     if re.search(r"(?m)(?:^|[\s:\[,{])[&*][A-Za-z0-9_]+", source):
         sentence = "The front matter uses YAML anchors or aliases (& or *), which runbooks do not need; it is not read."
         return FrontMatter(end + 1, {}, (Finding(1, "error", sentence),))
@@ -185,7 +187,13 @@ def declared_parameters(own: Mapping[str, object]) -> tuple[dict[str, Parameter]
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError):
-            findings.append(Finding(1, "error", f"The pattern of parameter {name} is not a regular expression; the default type is used."))
+            findings.append(
+                Finding(
+                    1,
+                    "error",
+                    f"The pattern of parameter {name} is not a regular expression; the default type is used.",
+                )
+            )
             pattern = SAFE_VALUE
         found[name] = Parameter(name, f"${name}", 1, default, pattern, ask)
     return found, findings

@@ -23,7 +23,9 @@ class Bound:
 
 def missing(step: Step, values: Mapping[str, str]) -> tuple[str, ...]:
     """Names of parameters that have neither a value nor a default."""
-    names = (parameter.name for parameter in step.parameters if parameter.name not in values and parameter.default is None)
+    names = (
+        parameter.name for parameter in step.parameters if parameter.name not in values and parameter.default is None
+    )
     return tuple(dict.fromkeys(names))
 
 
@@ -31,22 +33,38 @@ def _value(step: Step, parameter: Parameter, values: Mapping[str, str]) -> str:
     value = values.get(parameter.name, parameter.default)
     if value is None:
         place = f"{parameter.placeholder} in line {parameter.line}"
-        raise Usage(f'Step "{step.id}" needs a value for {parameter.name} ({place}), and none is given.', f"Give it with --param {parameter.name}=VALUE.")
+        raise Usage(
+            f'Step "{step.id}" needs a value for {parameter.name} ({place}), and none is given.',
+            f"Give it with --param {parameter.name}=VALUE.",
+        )
     if len(value) > MAX_VALUE or "\0" in value:
-        raise Usage(f"The value of {parameter.name} is longer than {MAX_VALUE} characters or holds a zero byte.", "Give a shorter plain value.")
+        raise Usage(
+            f"The value of {parameter.name} is longer than {MAX_VALUE} characters or holds a zero byte.",
+            "Give a shorter plain value.",
+        )
     if not re.fullmatch(parameter.pattern, value):
-        expected = "letters, digits and . _ : / @ + -" if parameter.pattern == SAFE_VALUE else f"the pattern {parameter.pattern}"
-        raise Usage(f'The value of {parameter.name} in step "{step.id}" does not fit its type.', f"Expected {expected}.")
+        expected = (
+            "letters, digits and . _ : / @ + -"
+            if parameter.pattern == SAFE_VALUE
+            else f"the pattern {parameter.pattern}"
+        )
+        raise Usage(
+            f'The value of {parameter.name} in step "{step.id}" does not fit its type.', f"Expected {expected}."
+        )
     if parameter.pattern == SAFE_VALUE and (value.startswith(("-", "+")) or ".." in value.split("/")):
-        raise Usage(f'The value of {parameter.name} in step "{step.id}" starts with - or +, or climbs with "..".', "Give a plain name, number or path.")
+        raise Usage(
+            f'The value of {parameter.name} in step "{step.id}" starts with - or +, or climbs with "..".',
+            "Give a plain name, number or path.",
+        )
     return value
 
 
 def _quoting(text: str, position: int) -> str:
-    """How the shell quotes a position: "" bare, '"' in double quotes, "'" in single quotes or where no expansion happens."""
+    """How the shell quotes a position: "" bare, '"' in double quotes, "'" in single quotes or where no expansion "
+    "happens."""
     quote, index = "", 0
     here = re.search(r"<<-?\s*(['\"]?)(\w+)\1[^\n]*\n", text)
-    if here and position > here.end():
+    if here and position >= here.end():
         return "'"
     while index < position:
         character = text[index]
@@ -65,7 +83,10 @@ def _written(step: Step, parameter: Parameter, text: str, start: int, value: str
     """What stands in the text in place of a placeholder: the plain value, or a quoted reference to the variable."""
     if re.fullmatch(SAFE_VALUE, value):
         return value
-    nested = re.search(r"\b(ssh|eval|bash|sh|zsh|su|exec|xargs|psql|mysql|sqlite3|python3?|perl|node)\b", text[:start])
+    nested = re.search(
+        r"(?:^|[\s;&|(/`])(?:ssh|eval|bash|sh|zsh|su|exec|xargs|psql|mysql|sqlite3|python3?|perl|node|awk)\s",
+        text[:start],
+    )
     quote = _quoting(text, start)
     if nested or quote == "'":
         sentence = f'The value of {parameter.name} holds characters that another program would interpret at line {parameter.line} of step "{step.id}".'

@@ -9,7 +9,7 @@ from typing import Final
 
 from watchkeeper.core.runbooks.shell import MAX_DEPTH, Command, Script, read_script
 
-SHELLS: Final = frozenset("bash sh zsh dash ksh ash fish".split())
+SHELLS: Final = frozenset(["bash", "sh", "zsh", "dash", "ksh", "ash", "fish"])
 _PREFIXES: Final[dict[str, str]] = {  # program -> its short options that take a value
     "sudo": "ughpCrtTD", "doas": "uC", "nohup": "", "nice": "n", "ionice": "cnp", "setsid": "", "stdbuf": "ioe", "time": "fo",
     "timeout": "sk", "env": "uCS", "command": "", "exec": "a", "builtin": "", "chronic": "", "unbuffer": "", "caffeinate": "",
@@ -18,7 +18,27 @@ _PREFIXES: Final[dict[str, str]] = {  # program -> its short options that take a
 }  # fmt: skip
 _OPERANDS: Final = {"timeout": 1, "flock": 1, "chroot": 1}
 _CONTAINER_FLAGS: Final = frozenset(
-    "-d -i -t -it -ti -dit -itd -T --rm --detach --interactive --tty --privileged --init --no-deps --no-TTY --service-ports --build --read-only".split()
+    [
+        "-d",
+        "-i",
+        "-t",
+        "-it",
+        "-ti",
+        "-dit",
+        "-itd",
+        "-T",
+        "--rm",
+        "--detach",
+        "--interactive",
+        "--tty",
+        "--privileged",
+        "--init",
+        "--no-deps",
+        "--no-TTY",
+        "--service-ports",
+        "--build",
+        "--read-only",
+    ]
 )
 _SSH_WITH_VALUE: Final = "bcDEeFIiJLlmOopQRSWw"
 

@@ -10,10 +10,74 @@ from watchkeeper.core.runbooks.commands import SHELLS, all_commands, container_r
 from watchkeeper.core.runbooks.shell import Command, Script
 
 _TERMINAL: Final = frozenset(
-    "nano vi vim nvim emacs pico joe mcedit micro view visudo vipw less more most man htop btop atop nmon ncdu mc iotop iftop nethogs glances tig lazygit "
-    "lazydocker k9s passwd login telnet ftp mysql_secure_installation raspi-config nmtui aptitude fdisk cfdisk parted gdb".split()
+    [
+        "nano",
+        "vi",
+        "vim",
+        "nvim",
+        "emacs",
+        "pico",
+        "joe",
+        "mcedit",
+        "micro",
+        "view",
+        "visudo",
+        "vipw",
+        "less",
+        "more",
+        "most",
+        "man",
+        "htop",
+        "btop",
+        "atop",
+        "nmon",
+        "ncdu",
+        "mc",
+        "iotop",
+        "iftop",
+        "nethogs",
+        "glances",
+        "tig",
+        "lazygit",
+        "lazydocker",
+        "k9s",
+        "passwd",
+        "login",
+        "telnet",
+        "ftp",
+        "mysql_secure_installation",
+        "raspi-config",
+        "nmtui",
+        "aptitude",
+        "fdisk",
+        "cfdisk",
+        "parted",
+        "gdb",
+    ]
 )
-_PROMPTS: Final = frozenset("psql mysql mariadb sqlite3 redis-cli mongo mongosh python python3 python2 node irb php ruby R ghci cqlsh bc rails-console".split())
+_PROMPTS: Final = frozenset(
+    [
+        "psql",
+        "mysql",
+        "mariadb",
+        "sqlite3",
+        "redis-cli",
+        "mongo",
+        "mongosh",
+        "python",
+        "python3",
+        "python2",
+        "node",
+        "irb",
+        "php",
+        "ruby",
+        "R",
+        "ghci",
+        "cqlsh",
+        "bc",
+        "rails-console",
+    ]
+)
 _SERVES: Final = re.compile(r"\b(run\s+)?(start|dev|serve|server|watch|storybook)(:\S+)?$|\b(db:)?studio\b")
 
 
@@ -29,7 +93,7 @@ class Attended:
 
 def _flags(command: Command) -> str:
     """All short option letters of a command in one string."""
-    return "".join(word[1:] for word in command.arguments if re.fullmatch(r"-[A-Za-z]+", word))
+    return "".join(word[1:] for word in command.arguments if re.fullmatch(r"-[A-Za-z]\w*", word))
 
 
 def _has(command: Command, *options: str) -> bool:
@@ -64,7 +128,10 @@ def _bare_prompt(command: Command) -> bool:
         return not [word for word in words if not re.fullmatch(r"-[il]+|--login|-", word)]
     if name in ("python", "python3", "python2", "node", "php", "ruby", "irb", "R", "ghci", "bc"):
         return not words or words == ("-i",)
-    if any(re.fullmatch(r"-[a-zA-Z]*[cfefl]|--(command|execute|file|eval|list|version|help)(=.*)?|-V|-e.+|-c.+", word) for word in words):
+    if any(
+        re.fullmatch(r"-[a-zA-Z]*[cfefl]|--(command|execute|file|eval|list|version|help)(=.*)?|-V|-e.+|-c.+", word)
+        for word in words
+    ):
         return False
     operands = [word for word in words if not word.startswith("-")]
     if name == "sqlite3":
@@ -91,7 +158,15 @@ def _leaves(command: Command) -> str:
         rest_words = [word for word in command.arguments if word not in ("-", "-l", "--login")]
         if command.name == "su" and "-c" not in command.arguments:
             return "opens a shell of another user"
-        if command.name != "su" and rest_words in (["-i"], ["-s"], ["-si"], ["su"], ["su", "-"], ["bash"], ["-E", "-s"]):
+        if command.name != "su" and rest_words in (
+            ["-i"],
+            ["-s"],
+            ["-si"],
+            ["su"],
+            ["su", "-"],
+            ["bash"],
+            ["-E", "-s"],
+        ):
             return "opens a root shell"
     if command.name in ("tmux", "screen") and not re.search(r"-d|-ls|-X|ls|kill|send", " ".join(command.arguments)):
         return f"opens {command.name}"
@@ -117,7 +192,9 @@ def _interactive(command: Command) -> str:
         return f"{name} without a command opens a prompt"
     if (name == "crontab" and "-e" in words) or (name in ("systemctl", "kubectl") and words[:1] == ("edit",)):
         return f"{name} opens an editor"
-    if name == "git" and (re.search(r"\brebase\b.*\s(-i|--interactive)|\badd\s+-[pi]\b", text) or _commit_without_message(command)):
+    if name == "git" and (
+        re.search(r"\brebase\b.*\s(-i|--interactive)|\badd\s+-[pi]\b", text) or _commit_without_message(command)
+    ):
         return "git opens an editor"
     if name == "read" and not command.stdin:
         return "read waits for an answer"
@@ -125,7 +202,12 @@ def _interactive(command: Command) -> str:
         return f"{name} login waits for a person"
     if name == "docker" and words[:1] == ("login",) and "--password-stdin" not in words:
         return "docker login asks for a password"
-    if (name, words[:1]) in (("aws", ("configure",)), ("npm", ("init",)), ("gcloud", ("init",))) and not {"-y", "get", "set", "list"} & set(words):
+    if (name, words[:1]) in (("aws", ("configure",)), ("npm", ("init",)), ("gcloud", ("init",))) and not {
+        "-y",
+        "get",
+        "set",
+        "list",
+    } & set(words):
         return f"{name} {words[0]} asks questions"
     if name == "openssl" and words[:1] == ("s_client",) and not command.stdin:
         return "openssl s_client waits for input"
@@ -138,7 +220,9 @@ def _commit_without_message(command: Command) -> bool:
     words = command.arguments
     if "commit" not in words:
         return False
-    return not any(re.fullmatch(r"-[a-z]*[mFC]\S*|--(message|file|no-edit|reuse-message|fixup)(=.*)?", word) for word in words)
+    return not any(
+        re.fullmatch(r"-[a-z]*[mFC]\S*|--(message|file|no-edit|reuse-message|fixup)(=.*)?", word) for word in words
+    )
 
 
 def _follows(command: Command) -> bool:
@@ -150,7 +234,13 @@ def _follows(command: Command) -> bool:
         return "f" in flags or "w" in flags or _has(command, "--follow", "--follow-new")
     if "logs" in words or "log" in words:
         after = command.arguments[(words.index("logs") if "logs" in words else words.index("log")) + 1 :]
-        return any(re.fullmatch(r"-[a-zA-Z]*f", word) or word in ("--follow", "--tail") and command.name == "heroku" for word in after) and command.name != "git"
+        return (
+            any(
+                re.fullmatch(r"-[a-zA-Z]*f", word) or (word in ("--follow", "--tail") and command.name == "heroku")
+                for word in after
+            )
+            and command.name != "git"
+        )
     return False
 
 
@@ -159,11 +249,20 @@ def _endless(command: Command) -> str:
     counted = [word for word in words if word.isdigit()]
     if _follows(command):
         return f"{name} follows a log"
-    if name in ("watch", "yes", "stern", "ngrok", "inotifywait") and not (name == "inotifywait" and "m" not in flags) and not re.search(r"\b-g\b", " ".join(words)):
+    if (
+        name in ("watch", "yes", "stern", "ngrok", "inotifywait")
+        and not (name == "inotifywait" and "m" not in flags)
+        and not re.search(r"\b-g\b", " ".join(words))
+    ):
         return f"{name} does not end by itself"
     if name == "top" and "b" in flags and not re.search(r"(^|\s)-\w*n", " ".join(words)):
         return "top does not end by itself"
-    if name in ("ping", "ping6") and "c" not in flags and not _has(command, "-w") and not re.search(r"(^|\s)-(c|w)\d", " ".join(words)):
+    if (
+        name in ("ping", "ping6")
+        and "c" not in flags
+        and not _has(command, "-w")
+        and not re.search(r"(^|\s)-(c|w)\d", " ".join(words))
+    ):
         return "ping without -c does not end"
     if name in ("tcpdump", "tshark") and "c" not in flags:
         return f"{name} without -c does not end"
@@ -171,8 +270,16 @@ def _endless(command: Command) -> str:
         return f"{name} without a count does not end"
     if name in ("docker", "podman") and words[:1] == ("stats",) and not _has(command, "--no-stream"):
         return f"{name} stats without --no-stream does not end"
-    if name in ("docker", "podman", "kubectl") and words[:1] in (("events",), ("attach",), ("port-forward",), ("proxy",)) and not _has(command, "--until"):
-        return "" if name == "kubectl" and words[:1] == ("events",) and "-w" not in words else f"{name} {words[0]} does not end by itself"
+    if (
+        name in ("docker", "podman", "kubectl")
+        and words[:1] in (("events",), ("attach",), ("port-forward",), ("proxy",))
+        and not _has(command, "--until")
+    ):
+        return (
+            ""
+            if name == "kubectl" and words[:1] == ("events",) and "-w" not in words
+            else f"{name} {words[0]} does not end by itself"
+        )
     if name in ("kubectl", "oc") and (_has(command, "-w", "--watch", "--watch-only") and "get" in words):
         return f"{name} get --watch does not end"
     compose = name == "docker-compose" or (name in ("docker", "podman") and "compose" in words)
@@ -193,7 +300,24 @@ def _asks(command: Command) -> str:
     name, flags, words = command.name, _flags(command), set(command.arguments)
     if command.stdin:
         return ""
-    yes = bool(words & {"-y", "--yes", "--assume-yes", "-f", "--force", "-auto-approve", "--auto-approve", "--noconfirm", "--non-interactive", "-n"}) or "y" in flags
+    yes = (
+        bool(
+            words
+            & {
+                "-y",
+                "--yes",
+                "--assume-yes",
+                "-f",
+                "--force",
+                "-auto-approve",
+                "--auto-approve",
+                "--noconfirm",
+                "--non-interactive",
+                "-n",
+            }
+        )
+        or "y" in flags
+    )
     if yes or "f" in flags:
         return ""
     acts = words & {"install", "upgrade", "remove", "purge", "autoremove", "dist-upgrade", "full-upgrade"}

@@ -11,30 +11,196 @@ from watchkeeper.core.runbooks.risk import CHANGES, DESTROYS, READS, is_known
 from watchkeeper.core.runbooks.shell import Script, read_script
 from watchkeeper.core.runbooks.values import FenceKind
 
-SHELL_LANGUAGES: Final = frozenset("bash sh shell zsh ksh shellscript".split())
-CONSOLE_LANGUAGES: Final = frozenset("console shell-session shellsession sh-session bash-session terminal".split())
-_CONFIGURATION: Final = frozenset(
-    "yaml yml json json5 jsonc toml ini conf cfg env dotenv properties xml nginx apache dockerfile docker hcl tf terraform caddyfile systemd service "
-    "editorconfig gitignore csv tsv makefile cron crontab proto graphql html css scss".split()
+SHELL_LANGUAGES: Final = frozenset(["bash", "sh", "shell", "zsh", "ksh", "shellscript"])
+CONSOLE_LANGUAGES: Final = frozenset(
+    ["console", "shell-session", "shellsession", "sh-session", "bash-session", "terminal"]
 )
-_OUTPUT: Final = frozenset("text txt plain plaintext output log logs out stdout stderr none raw".split())
-_PROSE: Final = frozenset("markdown md mermaid plantuml dot graphviz diff patch ascii art asciidoc rst http".split())
+_CONFIGURATION: Final = frozenset(
+    [
+        "yaml",
+        "yml",
+        "json",
+        "json5",
+        "jsonc",
+        "toml",
+        "ini",
+        "conf",
+        "cfg",
+        "env",
+        "dotenv",
+        "properties",
+        "xml",
+        "nginx",
+        "apache",
+        "dockerfile",
+        "docker",
+        "hcl",
+        "tf",
+        "terraform",
+        "caddyfile",
+        "systemd",
+        "service",
+        "editorconfig",
+        "gitignore",
+        "csv",
+        "tsv",
+        "makefile",
+        "cron",
+        "crontab",
+        "proto",
+        "graphql",
+        "html",
+        "css",
+        "scss",
+    ]
+)
+_OUTPUT: Final = frozenset(
+    ["text", "txt", "plain", "plaintext", "output", "log", "logs", "out", "stdout", "stderr", "none", "raw"]
+)
+_PROSE: Final = frozenset(
+    [
+        "markdown",
+        "md",
+        "mermaid",
+        "plantuml",
+        "dot",
+        "graphviz",
+        "diff",
+        "patch",
+        "ascii",
+        "art",
+        "asciidoc",
+        "rst",
+        "http",
+    ]
+)
 _SOURCE: Final = frozenset(
-    "python py python3 javascript js typescript ts tsx jsx node ruby rb perl php go rust java c cpp csharp cs lua r sql psql mysql plsql sqlite promql "
-    "logql powershell ps1 pwsh bat batch cmd fish awk sed kotlin scala swift elixir erlang clojure lisp haskell groovy jq lua vim viml".split()
+    [
+        "python",
+        "py",
+        "python3",
+        "javascript",
+        "js",
+        "typescript",
+        "ts",
+        "tsx",
+        "jsx",
+        "node",
+        "ruby",
+        "rb",
+        "perl",
+        "php",
+        "go",
+        "rust",
+        "java",
+        "c",
+        "cpp",
+        "csharp",
+        "cs",
+        "lua",
+        "r",
+        "sql",
+        "psql",
+        "mysql",
+        "plsql",
+        "sqlite",
+        "promql",
+        "logql",
+        "powershell",
+        "ps1",
+        "pwsh",
+        "bat",
+        "batch",
+        "cmd",
+        "fish",
+        "awk",
+        "sed",
+        "kotlin",
+        "scala",
+        "swift",
+        "elixir",
+        "erlang",
+        "clojure",
+        "lisp",
+        "haskell",
+        "groovy",
+        "jq",
+        "lua",
+        "vim",
+        "viml",
+    ]
 )
 _CRON = re.compile(
-    r"^\s*(?:@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly)|(?:(?:\*|[0-9]+(?:-[0-9]+)?|[A-Za-z]{3}(?:-[A-Za-z]{3})?)(?:/[0-9]+)?(?:,[0-9*/-]+)*\s+){5})\s*\S"
+    r"^\s*(?:@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly)|(?:(?:\*|[0-9]+(?:-[0-9]+)?|"
+    r"[A-Za-z]{3}(?:-[A-Za-z]{3})?)(?:/[0-9]+)?(?:,[0-9*/-]+)*\s+){5})\s*\S"
 )
 _PROMPT = re.compile(r"^\s*(?:\([\w.-]+\)\s*)?(?:\[?[\w.-]+@[\w.-]+(?:[: ][^\s$#%>]*)?\]?\s*)?[$❯➜%]\s+(?=\S)")
 _DOLLAR = re.compile(r"^\s*(?:\([\w.-]+\)\s*)?(?:\[?[\w.-]+@[\w.-]+(?:[: ][^\s$#%>]*)?\]?\s*)?[$❯➜]\s+(?=\S)")
 _ROOT = re.compile(r"^\s*(?:\[?[\w.-]+@[\w.-]+(?:[: ][^\s$#%>]*)?\]?\s*)?#\s+(?=\S)")
-_DRAWING = re.compile(r"[─-╿←-⇿▀-◿✓✔✗✘⟶➔✅❌⚠]|<?--+>|==+>")
+_DRAWING = re.compile(r"[─-╿←-⇿▀-◿✓✔✗✘⟶➔✅❌⚠]|<?--+>|==+>|\s->\s|‚Ü[íìêë]|‚ú[ÖîìóÖ]|‚Ä¶|â†[’‘“]|âœ[…“”]|Ã—")
 _ENGLISH: Final = frozenset(
-    "find make test time kill sort cut watch top install start stop date host who last at split service set users free join which type read more less man "
-    "code file column restart reload status check touch head tail cat set command return shift source export local patch print go less at look host test".split()
+    [
+        "find",
+        "make",
+        "test",
+        "time",
+        "kill",
+        "sort",
+        "cut",
+        "watch",
+        "top",
+        "install",
+        "start",
+        "stop",
+        "date",
+        "host",
+        "who",
+        "last",
+        "at",
+        "split",
+        "service",
+        "set",
+        "users",
+        "free",
+        "join",
+        "which",
+        "type",
+        "read",
+        "more",
+        "less",
+        "man",
+        "code",
+        "file",
+        "column",
+        "restart",
+        "reload",
+        "status",
+        "check",
+        "touch",
+        "head",
+        "tail",
+        "cat",
+        "set",
+        "command",
+        "return",
+        "shift",
+        "source",
+        "export",
+        "local",
+        "patch",
+        "print",
+        "go",
+        "less",
+        "at",
+        "look",
+        "host",
+        "test",
+    ]
 )
-_OUTPUT_HEAD = re.compile(r"^\s*#\s*(?:(?:expected|sample|example|typical)\s+)?(?:output|result|response|出力|输出)\s*(?:\([^)]*\))?\s*[:：]?\s*$", re.IGNORECASE)
+_OUTPUT_HEAD = re.compile(
+    r"^\s*#\s*(?:(?:expected|sample|example|typical)\s+)?(?:output|result|response|出力|输出)\s*(?:\([^)]*\))?\s*[:：]?\s*$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +272,9 @@ def is_schedule(text: str) -> bool:
 def _is_file_content(text: str) -> str:
     """The path when a fence shows what stands in a file (a comment line that is nothing but a path), else ''."""
     for line in text.split("\n")[:3]:
-        match = re.fullmatch(r"#\s*(?:file:\s*)?((?:/|~/|\./)[\w./~-]+\.\w+|/etc/[\w./-]+)\s*", line.strip(), re.IGNORECASE)
+        match = re.fullmatch(
+            r"#\s*(?:file:\s*)?((?:/|~/|\./)[\w./~-]+\.\w+|/etc/[\w./-]+)\s*", line.strip(), re.IGNORECASE
+        )
         if match:
             return match.group(1)
         if line.strip() and not line.startswith("#!"):
@@ -121,7 +289,11 @@ def _only_variables(script: Script) -> bool:
 def _speaks(line: str) -> bool:
     """Whether an untagged line reads as a sentence or output rather than a command."""
     words = line.split()
-    return bool(re.search(r"[.!?:]$|, ", line.strip())) or bool(_DRAWING.search(line)) or (words and words[0][:1].isupper() and "=" not in words[0])
+    return (
+        bool(re.search(r"[.!?:]$|, ", line.strip()))
+        or bool(_DRAWING.search(line))
+        or bool(words and words[0][:1].isupper() and "=" not in words[0])
+    )
 
 
 def _command_line(name: str, line: str) -> bool:
@@ -133,6 +305,18 @@ def _command_line(name: str, line: str) -> bool:
     return True
 
 
+def _shape(lines: list[str]) -> FenceKind | None:
+    """Configuration or output by the shape of the lines; None when they have none."""
+    if re.match(r"\s*\[[A-Z]+\]\s+\w", lines[0]):
+        return "output"
+    if re.match(r"\s*[\[{<]", lines[0]):
+        return "configuration"
+    named = [line for line in lines if re.match(r"\s*[\w.\" -]+:(\s|$)", line)]
+    if len(named) * 2 <= len(lines):
+        return None
+    return "output" if all(line.strip()[0].isupper() for line in named) else "configuration"
+
+
 def _untagged(text: str, script: Script) -> tuple[FenceKind, str]:
     """A guess for a fence without a language: command only when every line is one."""
     lines = [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
@@ -142,17 +326,29 @@ def _untagged(text: str, script: Script) -> tuple[FenceKind, str]:
         return "configuration", "only variables"
     if any(_DRAWING.search(line) for line in lines):
         return "text", "a drawing or marked output"
-    if re.match(r"\s*[\[{<]", lines[0]) or sum(bool(re.match(r"\s*[\w.\" -]+:(\s|$)", line)) for line in lines) * 2 > len(lines):
-        return "configuration" if not re.match(r"\s*\[\w+\]\s+\w", lines[0]) else "output", "looks like a file's content"
+    shaped = _shape(lines)
+    if shaped:
+        return (
+            shaped,
+            "looks like a file's content" if shaped == "configuration" else "lines that begin with a name or a tag",
+        )
     if script.broken:
         return "output", "not a shell text"
     first = [command for command in script.commands if command.words and not command.inner]
     speaking = any(_speaks(line) for line in lines)
     rows = text.split("\n")
-    good = [command for command in first if _command_line(command.words[0], rows[command.row] if command.row < len(rows) else "")]
+    good = [
+        command
+        for command in first
+        if _command_line(command.words[0], rows[command.row] if command.row < len(rows) else "")
+    ]
     if first and len(good) == len(first) and not speaking:
         return "command", "every line starts with a known program"
-    return ("unknown", "some lines look like commands, others do not") if good and any(is_known(one) for one in good) else ("output", "no line is a known command")
+    return (
+        ("unknown", "some lines look like commands, others do not")
+        if good and any(is_known(one) for one in good)
+        else ("output", "no line is a known command")
+    )
 
 
 def _shell_reading(text: str, guessed: bool, language: str) -> Reading:

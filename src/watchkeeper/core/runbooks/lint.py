@@ -21,7 +21,9 @@ def _procedure(procedure: Procedure) -> Iterator[Finding]:
 
 def _step(step: Step, ids: frozenset[str]) -> Iterator[Finding]:
     if step.risk == "destroy" and not step.undo and step.phase != "rollback" and not step.manual:
-        yield Finding(step.line, "warning", f'Step "{step.id}" can destroy something and names no undo step (undo=STEP).')
+        yield Finding(
+            step.line, "warning", f'Step "{step.id}" can destroy something and names no undo step (undo=STEP).'
+        )
     if step.undo and step.undo not in ids:
         yield Finding(step.line, "error", f'Step "{step.id}" names undo={step.undo}, and no step has that name.')
     if step.relies:
@@ -30,7 +32,11 @@ def _step(step: Step, ids: frozenset[str]) -> Iterator[Finding]:
     if step.why and "cannot be parsed" in step.why:
         yield Finding(step.line, "error", f'Step "{step.id}" is not valid shell text; it never starts by itself.')
     if step.alternatives:
-        yield Finding(step.line, "note", f'Step "{step.id}" is an alternative ({step.alternatives}): nothing runs until one is picked.')
+        yield Finding(
+            step.line,
+            "note",
+            f'Step "{step.id}" is an alternative ({step.alternatives}): nothing runs until one is picked.',
+        )
 
 
 def lint(runbook: Runbook) -> tuple[Finding, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from watchkeeper.core.runbooks.phases import PHASES, is_container, plain, role_of
+from watchkeeper.core.runbooks.phases import PHASES, is_container, is_named, plain, role_of
 from watchkeeper.core.runbooks.values import Phase, Role
 
 _NUMBERED_STEP = re.compile(r"^\W*(?:step|ステップ|步骤|手順)\s*\d+", re.IGNORECASE)
@@ -121,6 +121,8 @@ def owner_of(heading: Heading) -> Heading:
                 above = above.parent
             if node.owns or above.parent is None or is_container(above.title) or is_container(node.parent.title):
                 return node
+        elif is_named(node.title) and (node.owns or node.parent.role == node.role):
+            return node
         node = node.parent
     return node
 

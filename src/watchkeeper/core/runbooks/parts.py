@@ -11,35 +11,46 @@ from watchkeeper.core.runbooks.placeholders import inert
 from watchkeeper.core.runbooks.shell import Command, Script, read_script
 
 _PLATFORM: Final = (
-    r"(?:linux|mac(?:os)?|osx|windows|wsl|ubuntu|debian|centos|rhel|red hat|fedora|alpine|arch|amazon linux|docker(?: compose)?|kubernetes|k8s|systemd|podman|"
-    r"homebrew|apt|yum|dnf|postgres(?:ql)?|mysql|mariadb|sqlite|bare metal|aws|gcp|azure|production|staging|development)"
+    r"(?:linux|mac(?:os)?|osx|windows|wsl|ubuntu|debian|centos|rhel|red hat|fedora|alpine|arch|amazon linux|"
+    r"docker(?: compose)?|kubernetes|k8s|systemd|podman|"
+    r"homebrew|apt|yum|dnf|postgres(?:ql)?|mysql|mariadb|sqlite|bare metal|aws|gcp|azure|production|staging|"
+    r"development)"
 )
-_OR = re.compile(r"^(?:or|alternatively|alternative|otherwise|else|instead)\b|^(?:または|もしくは|或者|或[是用])", re.IGNORECASE)
+_OR = re.compile(
+    r"^(?:or|alternatively|alternative|otherwise|else|instead)\b|^(?:または|もしくは|或者|或[是用])", re.IGNORECASE
+)
 _IF = re.compile(
-    rf"^(?:if|only if|in case|unless|when|should you|option|method|variant|approach|using)\b|^(?:for|on|with|via)\s+{_PLATFORM}\b|^{_PLATFORM}(?:\s*[/,&]\s*{_PLATFORM})*\s*:?$|"
+    rf"^(?:if|only if|in case|unless|when|should you|option|method|variant|approach|using)\b|^(?:for|on|with|"
+    rf"via)\s+{_PLATFORM}\b|^{_PLATFORM}(?:\s*[/,&]\s*{_PLATFORM})*\s*:?$|"
     r"^(?:もし|如果|若)|場合|的话",
     re.IGNORECASE,
 )
 _OPTIONAL = re.compile(
-    r"^(?:optional|optionally|manual|manually)\b|\b(?:if|as|when|where)\s+(?:needed|necessary|required|applicable|desired|appropriate|so)\b|[(\[]optional[)\]]|"
+    r"^(?:optional|optionally|manual|manually)\b|\b(?:if|as|when|where)\s+(?:needed|necessary|required|applicable|"
+    r"desired|appropriate|so)\b|[(\[]optional[)\]]|"
     r"\bmanually\b|必要に応じて|如有必要|如需|可选|オプション|手動で|手动",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"^\s*#+\s*(?:\d+[.):]\s*|[-*]\s+|step\s+\d+\s*[.:-]?\s*)?", re.IGNORECASE)
 _EXPECT = re.compile(
-    r"#\s*(?:(?:expected\s+)?output|expect(?:ed)?|result|returns?|should\s+(?:see|show|return|be|print|output|open|say)|=>|→|期待)\s*[:：]?\s*(\S.*)$", re.IGNORECASE
+    r"#\s*(?:(?:expected\s+)?output|expect(?:ed)?|result|returns?|should\s+(?:see|show|return|be|print|output|open|say)|=>|→|期待)\s*[:：]?\s*(\S.*)$",
+    re.IGNORECASE,
 )
 _NOTE = re.compile(
-    r"^(?:should|expected|output|result|returns|note|see|e\.g|example|this|these|it|the|your|url|default|source|usage|docs?|tip|warning|created|registered|backups?|"
+    r"^(?:should|expected|output|result|returns|note|see|e\.g|example|this|these|it|the|your|url|default|source|"
+    r"usage|docs?|tip|warning|created|registered|backups?|"
     r"authorized|tunnel|credentials|in|was|ok|done|→|✅|where|who|press|minimum|providers)\b",
     re.IGNORECASE,
 )
 _ACT = re.compile(
-    r"^(?:perform|adjust|add|edit|remove|update|configure|revert|notify|set|open|check|run|wait|follow|copy|change|enable|disable|ensure|verify|install|restart|"
+    r"^(?:perform|adjust|add|edit|remove|update|configure|revert|notify|set|open|check|run|wait|follow|copy|change|"
+    r"enable|disable|ensure|verify|install|restart|"
     r"start|stop|clean|rotate|delete|create|replace|move|confirm|review|log in|login|click|go to|call|contact|tell|ask|make sure|switch|schedule|disable|fill|enter)\b",
     re.IGNORECASE,
 )
-_STATE: Final = frozenset("cd pushd popd source . set shopt alias umask ulimit eval trap export".split())
+_STATE: Final = frozenset(
+    ["cd", "pushd", "popd", "source", ".", "set", "shopt", "alias", "umask", "ulimit", "eval", "trap", "export"]
+)
 _ACTS: Final = {
     "start": "start", "up": "start", "run": "start", "resume": "start", "stop": "stop", "down": "stop", "kill": "stop", "pause": "stop",
     "restart": "restart", "reload": "restart", "force-reload": "restart", "status": "status", "is-active": "status", "ps": "status", "logs": "status",
@@ -81,7 +92,10 @@ def comment_text(line: str) -> str:
 def _pieces(text: str, script: Script) -> list[tuple[int, int, list[str], bool]]:
     """(first row, last row, comment lines, has a statement) of each thought."""
     lines = text.split("\n")
-    items = sorted([(row, row, comment) for row, comment in script.comments] + [(first, last, "") for first, last in script.statements])
+    items = sorted(
+        [(row, row, comment) for row, comment in script.comments]
+        + [(first, last, "") for first, last in script.statements]
+    )
     pieces: list[tuple[int, int, list[str], bool]] = []
     for first, last, comment in items:
         first, last = min(first, len(lines) - 1), min(last, len(lines) - 1)
@@ -89,7 +103,12 @@ def _pieces(text: str, script: Script) -> list[tuple[int, int, list[str], bool]]
         if pieces:
             _, end, _, acting = pieces[-1]
             new = bool(comment) and (acting or any(not lines[row].strip() for row in range(end + 1, first)))
-            new = new or (bool(not comment) and not acting and any(not lines[row].strip() for row in range(end + 1, first)) and _stands_alone(pieces[-1][2]))
+            new = new or (
+                bool(not comment)
+                and not acting
+                and any(not lines[row].strip() for row in range(end + 1, first))
+                and _stands_alone(pieces[-1][2])
+            )
         if new:
             pieces.append((first, last, [comment] if comment else [], not comment))
         else:
@@ -99,7 +118,9 @@ def _pieces(text: str, script: Script) -> list[tuple[int, int, list[str], bool]]
 
 
 def _stands_alone(comments: list[str]) -> bool:
-    return len(comments) > 1 and all(_ACT.match(comment_text(comment)) for comment in comments)
+    said = [comment_text(comment) for comment in comments]
+    listed = any(re.match(r"#+\s*(?:[-*]|\d+[.)])\s", comment) for comment in comments[1:])
+    return len(said) > 1 and bool(_ACT.match(said[0])) and (listed or all(_ACT.match(one) for one in said))
 
 
 def _expectation(comments: list[str], trailing: list[str]) -> str | None:
@@ -129,7 +150,15 @@ def _parts(text: str, script: Script) -> list[Part]:
                 found.append(Part(body, first, said[0], prose=True, condition="note"))
             continue
         kinds = [kind for kind in map(condition_kind, [*said, *map(comment_text, trailing)]) if kind]
-        found.append(Part(body, first, said[-1] if said else "", kinds[0] if kinds else "", expect=_expectation(comments, trailing)))
+        found.append(
+            Part(
+                body,
+                first,
+                said[-1] if said else "",
+                kinds[0] if kinds else "",
+                expect=_expectation(comments, trailing),
+            )
+        )
     return found
 
 
@@ -137,7 +166,10 @@ def _service_act(command: Command) -> tuple[str, str] | None:
     """(act, unit) of a command that starts, stops, restarts or shows one unit."""
     words = [word for word in command.words if not word.startswith("-")]
     name = command.name
-    if name in ("systemctl", "supervisorctl", "pm2", "launchctl", "initctl", "sv", "monit", "rc-service", "brew") and len(words) > 1:
+    if (
+        name in ("systemctl", "supervisorctl", "pm2", "launchctl", "initctl", "sv", "monit", "rc-service", "brew")
+        and len(words) > 1
+    ):
         words = words[1:] if name == "brew" and words[1] == "services" else words
         acts = [word for word in words[1:] if word in _ACTS]
         units = [word for word in words[1:] if word not in _ACTS]
@@ -202,11 +234,16 @@ def _single_menu(part: Part) -> list[Part]:
     """A part that lists contradicting commands line by line becomes one part per line."""
     acts = _acts(part.text) or []
     units = {unit for _, unit in acts}
-    if not any(_contradicts([act for act, unit in acts if unit == one], cut=False, work_between=False) for one in units):
+    if not any(
+        _contradicts([act for act, unit in acts if unit == one], cut=False, work_between=False) for one in units
+    ):
         return [part]
     script = read_script(inert(part.text))
     lines = part.text.split("\n")
-    return [Part("\n".join(lines[first : last + 1]), part.row + first, lines[first].strip(), "menu") for first, last in script.statements]
+    return [
+        Part("\n".join(lines[first : last + 1]), part.row + first, lines[first].strip(), "menu")
+        for first, last in script.statements
+    ]
 
 
 def _grouped(parts: list[Part]) -> list[Part]:
@@ -221,7 +258,12 @@ def _grouped(parts: list[Part]) -> list[Part]:
                 number += 1
                 found[-1] = replace(previous, group=number, condition=previous.condition or "or")
             group = found[-1].group
-        elif part.condition in ("if", "menu", "or") and previous is not None and previous.group is not None and previous.condition != "optional":
+        elif (
+            part.condition in ("if", "menu", "or")
+            and previous is not None
+            and previous.group is not None
+            and previous.condition != "optional"
+        ):
             group = previous.group
         elif part.condition and part.condition != "note":
             number += 1
@@ -242,19 +284,28 @@ def _shares_state(parts: list[Part]) -> bool:
 
 
 def cut(text: str) -> tuple[Part, ...]:
-    """The parts of a fence's commands. A script with ``#!``, and parts that share a directory or variables, stay whole."""
+    """The parts of a fence's commands. A script with ``#!``, and parts that share a directory or variables, stay "
+    "whole."""
     script = read_script(inert(text))
     lines = text.split("\n")
     said = [comment_text(comment) for _, comment in script.comments if not comment.startswith("#!")]
-    whole = Part(text.strip("\n"), next((row for row, line in enumerate(lines) if line.strip()), 0), said[0] if said else "")
+    whole = Part(
+        text.strip("\n"), next((row for row, line in enumerate(lines) if line.strip()), 0), said[0] if said else ""
+    )
     if text.lstrip().startswith("#!") or script.broken or not script.statements:
         return (whole,)
-    parts = [one for part in _parts(text, script) for one in (_single_menu(part) if not part.prose and not part.condition else [part])]
+    parts = [
+        one
+        for part in _parts(text, script)
+        for one in (_single_menu(part) if not part.prose and not part.condition else [part])
+    ]
     menu = _menu_members(parts)
-    parts = [replace(part, condition=part.condition or "menu") if index in menu else part for index, part in enumerate(parts)]
+    parts = [replace(part, condition="menu") if index in menu else part for index, part in enumerate(parts)]
     grouped = _grouped(parts)
     acting = [part for part in grouped if not part.prose]
-    free = all(part.group is None for part in grouped) and not any(part.prose and part.condition != "note" for part in grouped)
+    free = all(part.group is None for part in grouped) and not any(
+        part.prose and part.condition != "note" for part in grouped
+    )
     if free and len(acting) > 1 and _shares_state(acting):
         expect = next((part.expect for part in acting if part.expect), None)
         return (replace(whole, expect=expect),)

@@ -11,34 +11,46 @@ from watchkeeper.core.runbooks.values import Phase, Role
 _PHRASES: Final[dict[Role, str]] = {
     "symptom": "symptom, symptoms, possible symptoms, meaning, alert description, detection, 症状, 症狀, 现象, 現象",
     "text": (
-        "when to use, impact, user impact, business impact, 影響, 影响, prerequisite, prerequisites, before you start, before you begin, "
+        "when to use, impact, user impact, business impact, 影響, 影响, prerequisite, prerequisites, before you start, "
+        "before you begin, "
         "pre-check, pre-checks, requirements, pre-flight, preflight, 前提条件, 前提, prevention, preventive measures, "
         "next steps, lessons learned, 经验教训, steps to reproduce, overview, purpose, scope, background, references, "
-        "related documentation, see also, glossary, table of contents, documentation updated, example output, expected output"
+        "related documentation, see also, glossary, table of contents, documentation updated, example output, "
+        "expected output"
     ),
     "diagnose": (
-        "diagnosis, diagnose, diagnostics, diagnostic steps, troubleshooting, troubleshooting pointers, troubleshooting steps, check, checks, "
-        "possible checks, steps to check, investigation, investigate, investigation steps, isolate, when it breaks, root cause, cause, causes, "
-        "likely cause, likely causes, possible cause, possible causes, reason, triage, 確認手順, 确认步骤, 診断, 诊断, 排查, 排查步骤, 調査, 根因, "
+        "diagnosis, diagnose, diagnostics, diagnostic steps, troubleshooting, troubleshooting pointers, "
+        "troubleshooting steps, check, checks, "
+        "possible checks, steps to check, investigation, investigate, investigation steps, isolate, when it breaks, "
+        "root cause, cause, causes, "
+        "likely cause, likely causes, possible cause, possible causes, reason, triage, 確認手順, 确认步骤, 診断, 诊断, 排查, 排查步骤, "
+        "調査, 根因, "
         "原因, 原因候補, 检查"
     ),
     "fix": (
-        "resolution, resolve, resolution steps, fix, fixes, how to fix, solution, solutions, common solutions, mitigation, mitigate, repair, "
-        "procedure, procedures, steps, implementation, immediate action, immediate actions, action, actions, response, recovery, "
-        "recovery procedure, recovery procedures, recovery steps, corrective action, corrective actions, possible corrective actions, "
-        "recommended actions, recommended action, remediation, remediate, workaround, what to do, 対処, 対処手順, 対処方法, 対応, 対応手順, 解決, "
+        "resolution, resolve, resolution steps, fix, fixes, how to fix, solution, solutions, common solutions, "
+        "mitigation, mitigate, repair, "
+        "procedure, procedures, steps, implementation, immediate action, immediate actions, action, actions, "
+        "response, recovery, "
+        "recovery procedure, recovery procedures, recovery steps, corrective action, corrective actions, possible "
+        "corrective actions, "
+        "recommended actions, recommended action, remediation, remediate, workaround, what to do, 対処, 対処手順, 対処方法, "
+        "対応, 対応手順, 解決, "
         "解決方法, 解决, 解决方案, 解决方法, 处理, 处理步骤, 修复, 復旧手順, 手順, 步骤"
     ),
     "verify": (
-        "testing, acceptance criteria, success criteria, health check, health checks, post-check, post-checks, postchecks, 復旧確認, 動作確認, "
+        "testing, acceptance criteria, success criteria, health check, health checks, post-check, post-checks, "
+        "postchecks, 復旧確認, 動作確認, "
         "恢复确认, 验证, 検証"
     ),
     "rollback": (
-        "rollback, roll back, rolling back, rollback procedure, rollback procedures, rollback plan, rollback steps, emergency rollback, "
+        "rollback, roll back, rolling back, rollback procedure, rollback procedures, rollback plan, rollback steps, "
+        "emergency rollback, "
         "revert, back out, 回滚, 回滚步骤, ロールバック, 問題発生時のロールバック, 切り戻し"
     ),
     "escalation": (
-        "escalation, escalate, escalation procedures, escalation matrix, escalation path, contacts, contact, on-call, on call, when to escalate, "
+        "escalation, escalate, escalation procedures, escalation matrix, escalation path, contacts, contact, "
+        "on-call, on call, when to escalate, "
         "エスカレーション, 升级, 連絡先, 联系人"
     ),
     "checklist": "checklist, pre-checklist, post-checklist, checklist items, sign-off, チェックリスト, 检查清单",
@@ -49,7 +61,29 @@ _SUFFIXES: Final[dict[str, Role]] = {
     "troubleshooting": "diagnose", "resolution": "fix", "mitigation": "fix", "remediation": "fix", "checklist": "checklist",
 }  # fmt: skip
 _NOT_A_LABEL: Final = frozenset(
-    "note notes warning important tip caution attention danger info information hint example examples n.b nb 注意 警告 提示 重要 ⚠ ❗".split()
+    [
+        "note",
+        "notes",
+        "warning",
+        "important",
+        "tip",
+        "caution",
+        "attention",
+        "danger",
+        "info",
+        "information",
+        "hint",
+        "example",
+        "examples",
+        "n.b",
+        "nb",
+        "注意",
+        "警告",
+        "提示",
+        "重要",
+        "⚠",
+        "❗",
+    ]
 )
 _CONTAINERS: Final = frozenset(
     ("troubleshooting", "common issues", "common problems", "known issues", "known problems", "issues", "problems", "common solutions",
@@ -108,14 +142,27 @@ def role_of(title: str) -> Role | None:
             return role
     if re.match(r"(?:verif|valid|confirm)", text):
         return "verify"
+    return _by_last_word(text)
+
+
+def _by_last_word(text: str) -> Role | None:
     words = re.sub(r"\s*[(（].*?[)）]\s*$", "", text).split()
     return _SUFFIXES.get(words[-1]) if words else None
+
+
+def is_named(title: str) -> bool:
+    """True for a heading such as "Database rollback": its last word gives the role, the words before name a thing."""
+    text = normal(title)
+    first = any(_starts(text, phrase) for phrase, _ in _table()) or re.match(r"(?:verif|valid|confirm)", text)
+    return not first and _by_last_word(text) is not None
 
 
 def is_container(title: str) -> bool:
     """True for a heading such as "Troubleshooting" whose sub-headings are problems of their own."""
     text = normal(title)
-    return text in _CONTAINERS or text.startswith(("common issues", "known issues", "common problems"))
+    return text in _CONTAINERS or text.startswith(
+        ("common issues", "known issues", "common problems", "troubleshooting")
+    )
 
 
 def is_label(title: str) -> bool:

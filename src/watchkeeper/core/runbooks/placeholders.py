@@ -11,23 +11,141 @@ from watchkeeper.core.runbooks.shell import Script
 from watchkeeper.core.runbooks.values import SAFE_VALUE, Parameter
 
 _ANGLE = re.compile(r"(?<![<\\?P(])<([^\W\d_][^<>\n\"'`;&(){}$]{0,60})>")
-_TAGS: Final = frozenset("a b i p u br hr em li ol ul td th tr div img pre h1 h2 h3 h4 body code form head html link meta span table title script strong style none nil missing null".split())
-_DATE = re.compile(r"(?<![A-Za-z0-9$%{+])(?:YYYY[-_./]?MM[-_./]?DD(?:[-_T]?HH[-_:]?(?:MM|mm)(?:[-_:]?(?:SS|ss))?)?|DD[-./]MM[-./]YYYY|HHMMSS)(?![A-Za-z0-9=])")
-_TIMESTAMP = re.compile(r"(?<![A-Za-z0-9${])(?<![A-Z]_)(?:(?<=[-_./])TIMESTAMP(?![A-Za-z0-9=])|TIMESTAMP(?=[-_./][a-z]))")
-_YOUR = re.compile(r"(?<![A-Za-z0-9_${])(?:your|YOUR|Your)(?:[-_][A-Za-z0-9][A-Za-z0-9_-]*|(?:domain|server|host|hostname|app|username|user|password|token|key|project|bucket|company|org|email)\b)(?!=)")
+_TAGS: Final = frozenset(
+    [
+        "a",
+        "b",
+        "i",
+        "p",
+        "u",
+        "br",
+        "hr",
+        "em",
+        "li",
+        "ol",
+        "ul",
+        "td",
+        "th",
+        "tr",
+        "div",
+        "img",
+        "pre",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "body",
+        "code",
+        "form",
+        "head",
+        "html",
+        "link",
+        "meta",
+        "span",
+        "table",
+        "title",
+        "script",
+        "strong",
+        "style",
+        "none",
+        "nil",
+        "missing",
+        "null",
+    ]
+)
+_DATE = re.compile(
+    r"(?<![A-Za-z0-9$%{+])(?:YYYY[-_./]?MM[-_./]?DD(?:[-_T]?HH[-_:]?(?:MM|mm)(?:[-_:]?(?:SS|ss))?)?|"
+    r"DD[-./]MM[-./]YYYY|HHMMSS)(?![A-Za-z0-9=])"
+)
+_TIMESTAMP = re.compile(
+    r"(?<![A-Za-z0-9${])(?<![A-Z]_)(?:(?<=[-_./])TIMESTAMP(?![A-Za-z0-9=])|TIMESTAMP(?=[-_./][a-z]))"
+)
+_YOUR = re.compile(
+    r"(?<![A-Za-z0-9_${])(?:your|YOUR|Your)(?:[-_][A-Za-z0-9][A-Za-z0-9_-]*|(?:domain|server|host|hostname|app|"
+    r"username|user|password|token|key|project|bucket|company|org|email)\b)(?!=)"
+)
 _BRACKET = re.compile(r"(?<![\w$\]\[{\\])\[([A-Z]{2,}(?:[ _-][A-Z0-9]+)*)\](?!\])")
-_LEVELS: Final = frozenset("INFO WARN WARNING ERROR DEBUG OK FAIL FAILED PASS PASSED SUCCESS FATAL NOTICE DONE SKIP SKIPPED CRITICAL TRACE ALERT TODO".split())
+_LEVELS: Final = frozenset(
+    [
+        "INFO",
+        "WARN",
+        "WARNING",
+        "ERROR",
+        "DEBUG",
+        "OK",
+        "FAIL",
+        "FAILED",
+        "PASS",
+        "PASSED",
+        "SUCCESS",
+        "FATAL",
+        "NOTICE",
+        "DONE",
+        "SKIP",
+        "SKIPPED",
+        "CRITICAL",
+        "TRACE",
+        "ALERT",
+        "TODO",
+    ]
+)
 _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}|(?<=[/=@:])\{([A-Za-z_][\w-]*)\}")
-_CHANGE_ME = re.compile(r"(?<![A-Za-z0-9${])(?:CHANGE[-_]?ME|REPLACE[-_]?ME|REPLACE_WITH_\w+|changeme|FIXME|INSERT_\w+_HERE|\w+_HERE)(?![A-Za-z0-9=])")
+_CHANGE_ME = re.compile(
+    r"(?<![A-Za-z0-9${])(?:CHANGE[-_]?ME|REPLACE[-_]?ME|REPLACE_WITH_\w+|changeme|FIXME|INSERT_\w+_HERE|"
+    r"\w+_HERE)(?![A-Za-z0-9=])"
+)
 _XXX = re.compile(r"(?<![\w.$-])(?:X{3,}|x\.x\.x\.x|xxx+)(?![\w=])|(?<=[-=/@])(?:X{3,}|x{3,})(?=$|[\s\"'/.:-])")
 _CAPITALS = re.compile(
-    r"(?<![\w$%{=.-])(?:(?:SERVER|HOST|POD|CONTAINER|PROCESS|SERVICE|DB|DATABASE|USER|NODE|INSTANCE|CLUSTER|BUCKET|FILE|BACKUP|IMAGE|JOB|APP|PROJECT|RELEASE|"
-    r"COMMIT|BRANCH|DEPLOYMENT|ACCOUNT|TABLE|QUEUE|DOMAIN|PR|RUN|TASK|VM|DEVICE|PREVIOUS|OLD|NEW|TARGET|SOURCE|REMOTE)_(?:IP|NAME|ID|ADDRESS|HOST|PORT|PATH|HASH|"
-    r"SHA|FILE|VERSION|TAG|NUMBER|USER|PASSWORD|URL|DIR)|PID|POD|IP_ADDRESS|COMMIT_SHA|COMMIT_HASH|NAMESPACE|NNNN+)(?![\w=])"
+    r"(?<![\w$%{=.-])(?:(?:SERVER|HOST|POD|CONTAINER|PROCESS|SERVICE|DB|DATABASE|USER|NODE|INSTANCE|CLUSTER|BUCKET|"
+    r"FILE|BACKUP|IMAGE|JOB|APP|PROJECT|RELEASE|"
+    r"COMMIT|BRANCH|DEPLOYMENT|ACCOUNT|TABLE|QUEUE|DOMAIN|PR|RUN|TASK|VM|DEVICE|PREVIOUS|OLD|NEW|TARGET|SOURCE|"
+    r"REMOTE)_(?:IP|NAME|ID|ADDRESS|HOST|PORT|PATH|HASH|"
+    r"SHA|FILE|VERSION|TAG|NUMBER|USER|PASSWORD|URL|DIR)|PID|POD|IP_ADDRESS|COMMIT_SHA|COMMIT_HASH|NAMESPACE|"
+    r"NNNN+)(?![\w=])"
 )
 _STANDARD: Final = frozenset(
-    "HOME USER PATH PWD OLDPWD SHELL HOSTNAME UID EUID PPID RANDOM SECONDS LINENO IFS LANG LANGUAGE TERM TMPDIR LOGNAME FUNCNAME REPLY OPTARG OPTIND "
-    "PIPESTATUS COLUMNS LINES DISPLAY SUDO_USER SUDO_UID SUDO_GID MAIL HOSTTYPE OSTYPE MACHTYPE SHLVL EPOCHSECONDS EPOCHREALTIME GROUPS TZ EDITOR".split()
+    [
+        "HOME",
+        "USER",
+        "PATH",
+        "PWD",
+        "OLDPWD",
+        "SHELL",
+        "HOSTNAME",
+        "UID",
+        "EUID",
+        "PPID",
+        "RANDOM",
+        "SECONDS",
+        "LINENO",
+        "IFS",
+        "LANG",
+        "LANGUAGE",
+        "TERM",
+        "TMPDIR",
+        "LOGNAME",
+        "FUNCNAME",
+        "REPLY",
+        "OPTARG",
+        "OPTIND",
+        "PIPESTATUS",
+        "COLUMNS",
+        "LINES",
+        "DISPLAY",
+        "SUDO_USER",
+        "SUDO_UID",
+        "SUDO_GID",
+        "MAIL",
+        "HOSTTYPE",
+        "OSTYPE",
+        "MACHTYPE",
+        "SHLVL",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "GROUPS",
+        "TZ",
+        "EDITOR",
+    ]
 )
 _STANDARD_PREFIX: Final = ("BASH", "LC_", "SSH_", "XDG_", "COMP_")
 _WIDER: Final[Mapping[str, str]] = {"YYYYMMDD": r"[0-9]{8}", "YYYY-MM-DD": r"[0-9]{4}-[0-9]{2}-[0-9]{2}"}
@@ -48,7 +166,10 @@ def parameter_name(text: str) -> str:
     """An environment name for a placeholder: ``<pod name>`` is ``pod_name``; other scripts keep their code points."""
     name = re.sub(r"\W+", "_", text.strip("<>[]{}$ \t")).strip("_")
     if not name.isascii():
-        name = "_".join(part if part.isascii() else "u" + "".join(f"{ord(one):x}" for one in part[:6]) for part in re.split(r"_+", name))
+        name = "_".join(
+            part if part.isascii() else "u" + "".join(f"{ord(one):x}" for one in part[:6])
+            for part in re.split(r"_+", name)
+        )
     name = name.lower()
     return f"v_{name}" if not name or name[0].isdigit() else name
 
@@ -58,11 +179,18 @@ def _quoted(text: str, start: int) -> bool:
     return line.count('"') % 2 == 1 or line.count("'") % 2 == 1
 
 
+def _is_markup(text: str, start: int, inner: str) -> bool:
+    """Whether ``<word>`` is HTML in a quoted text, or what a program prints for nothing."""
+    word = (inner.lower().split() or [""])[0]
+    if word in ("none", "nil", "missing", "null"):
+        return True
+    return word in _TAGS and _quoted(text, start) and (f"</{word}" in text.lower() or word in ("br", "hr", "p", "img"))
+
+
 def _candidates(text: str) -> Iterable[tuple[int, int, str]]:
     for match in _ANGLE.finditer(text):
         inner = match.group(1).strip()
-        html = (inner.lower().split() or [""])[0] in _TAGS and (_quoted(text, match.start()) or inner in ("none", "nil", "missing"))
-        if not html and inner[-1:] not in ("-", "/"):
+        if not _is_markup(text, match.start(), inner) and inner[-1:] not in ("-", "/"):
             yield match.start(), match.end(), inner
     for match in _TEMPLATE.finditer(text):
         yield match.start(), match.end(), match.group(1) or match.group(2)
@@ -78,8 +206,8 @@ def _candidates(text: str) -> Iterable[tuple[int, int, str]]:
 
 
 def _comments(text: str) -> list[tuple[int, int]]:
-    """Spans of whole-line comments, where nothing runs."""
-    return [match.span() for match in re.finditer(r"(?m)^[ \t]*#.*$", text)]
+    """Spans of comments, where nothing runs."""
+    return [match.span() for match in re.finditer(r"(?m)(?:^|(?<=\s))#.*$", text) if not _quoted(text, match.start())]
 
 
 def places(text: str) -> tuple[Place, ...]:
@@ -130,11 +258,15 @@ def unset_variables(script: Script, text: str) -> tuple[tuple[str, int], ...]:
     return tuple(found.items())
 
 
-_ASK = re.compile(r"(?m)^(?P<head>[ \t]*export[ \t]+)(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"\n$`]*\"|'[^'\n]*'|[^\s\"'$`\n][^\n\"'$`]*)$")
+_ASK = re.compile(
+    r"(?m)^(?P<head>[ \t]*export[ \t]+)(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"\n$`]*\"|'[^'\n]*'|"
+    r"[^\s\"'$`\n][^\n\"'$`]*)$"
+)
 
 
 def asked(text: str, prompt: str) -> tuple[Parameter, ...]:
-    """Runme prompts: ``export X=Ask text`` asks, and ``export X="default"`` asks with a default when promptEnv says so."""
+    """Runme prompts: ``export X=Ask text`` asks, and ``export X="default"`` asks with a default when promptEnv says "
+    "so."""
     wanted = prompt.strip().lower()
     if wanted in ("no", "never", "false", "0"):
         return ()
@@ -146,7 +278,11 @@ def asked(text: str, prompt: str) -> tuple[Parameter, ...]:
             continue
         row = text.count("\n", 0, match.start("name"))
         default = value[1:-1] if quoted else None
-        found.append(Parameter(match.group("name"), match.group().strip(), row, default, r"[^\x00-\x1f]*", "" if quoted else value))
+        found.append(
+            Parameter(
+                match.group("name"), match.group().strip(), row, default, r"[^\x00-\x1f]*", "" if quoted else value
+            )
+        )
     return tuple(found)
 
 
@@ -162,7 +298,14 @@ def parameters_of(
         own = declared.get(place.name) or declared.get(place.name.replace("_", "-")) or declared.get(place.name.upper())
         row = text.count("\n", 0, place.start)
         pattern = own.pattern if own else _WIDER.get(place.text, SAFE_VALUE)
-        parameter = Parameter(own.name if own else place.name, place.text, line + row, own.default if own else None, pattern, own.ask if own else "")
+        parameter = Parameter(
+            own.name if own else place.name,
+            place.text,
+            line + row,
+            own.default if own else None,
+            pattern,
+            own.ask if own else "",
+        )
         found.setdefault((parameter.name, place.text), parameter)
     skip = set(known) | questions
     for name, row in unset_variables(script, text):

@@ -13,7 +13,10 @@ from watchkeeper.core.runbooks.phases import is_label, normal, plain, role_of
 from watchkeeper.core.runbooks.tables import read_table
 from watchkeeper.core.runbooks.values import CheckTable, Finding, Task
 
-_BOLD = re.compile(r"^\s*(?:[^\w\s*_`]+\s*)?(?:\*\*(?P<a>[^*\n]+(?:\*[^*\n]+)*?)\*\*|__(?P<b>[^_\n]+(?:_[^_\n]+)*?)__)(?P<rest>.*)$", re.DOTALL)
+_BOLD = re.compile(
+    r"^\s*(?:[^\w\s*_`]+\s*)?(?:\*\*(?P<a>[^*\n]+(?:\*[^*\n]+)*?)\*\*|__(?P<b>[^_\n]+(?:_[^_\n]+)*?)__)(?P<rest>.*)$",
+    re.DOTALL,
+)
 _CHECKBOX: Final = re.compile(r"^\[(?P<mark>[ xX])\]\s+(?P<text>.+)$", re.DOTALL)
 _CLOSING = re.compile(r"^[\s>]*(?:`{3,}|~{3,})\s*$")
 _OPENING = re.compile(r"(?m)^[ \t]*(```+|~~~+)[ \t]*([^\n`]*)$")
@@ -141,6 +144,7 @@ class BlockReader:
         elif kind in ("bullet_list_close", "ordered_list_close"):
             self._ordered.pop()
         elif kind == "list_item_open":
+            self.outline.labels = [label for label in self.outline.labels if label.depth <= self._depth()]
             outermost = not any(item.ordered for item in self._items)
             self._items.append(_Item(self._ordered[-1], self._line(token), outermost))
         elif kind == "list_item_close":
@@ -195,7 +199,13 @@ class BlockReader:
                 self.blocks.append(SymptomBlock(self.outline.current, rest))
             return True
         short = content.strip()
-        if "\n" not in short and len(short) < 60 and short.endswith((":", "：")) and role_of(short) and len(normal(short).split()) <= 4:
+        if (
+            "\n" not in short
+            and len(short) < 60
+            and short.endswith((":", "："))
+            and role_of(short)
+            and len(normal(short).split()) <= 4
+        ):
             self.outline.open_label(short, self._depth(), line)
             return True
         return False
@@ -212,7 +222,14 @@ class BlockReader:
         owner = re.search(r"(?:^|\s)@([\w.-]+)", text)
         due = re.search(r"\b(\d{4}-\d{2}-\d{2})\b", text)
         kind = "task" if self.outline.standing().role == "followup" else "sign-off"
-        task = Task(text, "task" if kind == "task" else "sign-off", line, match.group("mark") != " ", owner and owner.group(1), due and due.group(1))
+        task = Task(
+            text,
+            "task" if kind == "task" else "sign-off",
+            line,
+            match.group("mark") != " ",
+            owner and owner.group(1),
+            due and due.group(1),
+        )
         self.blocks.append(TaskBlock(self.outline.current, task))
 
     def _close_item(self, item: _Item) -> None:
@@ -237,7 +254,9 @@ class BlockReader:
             item.texts.append("")
         indented = token.type == "code_block"
         last = self.lines[token.map[1] - 1] if token.map and 0 < token.map[1] <= len(self.lines) else ""
-        unclosed = not indented and (token.map[1] - token.map[0] < 2 or not _CLOSING.match(re.sub(r"^\s*(?:[-*+]|\d+[.)])\s+", "", last)))
+        unclosed = not indented and (
+            token.map[1] - token.map[0] < 2 or not _CLOSING.match(re.sub(r"^\s*(?:[-*+]|\d+[.)])\s+", "", last))
+        )
         block = FenceBlock(
             self.outline.current, self.outline.standing(), line, "" if indented else str(token.info), str(token.content).rstrip("\n"), title,
             self._paragraph, self._pending, indented, unclosed,
@@ -254,7 +273,7 @@ class BlockReader:
             return
         if content.lstrip().startswith("<!--"):
             if re.match(r"\s*<!--\s*watchkeeper\b", content):
-                sentence = "This watchkeeper comment is not read: expected one JSON object such as <!-- watchkeeper {\"host\": \"db1\"} -->."
+                sentence = 'This watchkeeper comment is not read: expected one JSON object such as <!-- watchkeeper {"host": "db1"} -->.'
                 self.findings.append(Finding(self._line(token), "warning", sentence))
             return
         for match in _OPENING.finditer(content):
@@ -270,7 +289,10 @@ class BlockReader:
         self.findings.append(Finding(line, "warning", sentence))
 
     def _table(self, tokens: list[Any], index: int) -> int:
-        line, header, rows, row, row_line = self._line(tokens[index]), [], [], [], 0
+        line, row_line = self._line(tokens[index]), 0
+        header: list[str] = []
+        row: list[str] = []
+        rows: list[tuple[int, list[str]]] = []
         self.outline.settle(self._depth())
         while index < len(tokens) and tokens[index].type != "table_close":
             token = tokens[index]

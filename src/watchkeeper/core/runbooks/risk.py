@@ -7,14 +7,13 @@ option that speaks of changing (``./restart-all.sh``, ``--apply``) raises it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
-from watchkeeper.core.runbooks.commands import SHELLS, all_commands
+from watchkeeper.core.runbooks.commands import all_commands
+from watchkeeper.core.runbooks.programs import JUDGES, telling
 from watchkeeper.core.runbooks.shell import Command, Script
+from watchkeeper.core.runbooks.sql import sql_risk
 from watchkeeper.core.runbooks.values import Risk, highest
-
-Words = tuple[str, ...]
 
 
 def _set(text: str) -> frozenset[str]:
@@ -22,360 +21,46 @@ def _set(text: str) -> frozenset[str]:
 
 
 READS: Final = _set(
-    "ls cat head tail grep egrep fgrep rg zgrep zcat gzcat awk gawk mawk sed find df du free uptime w who whoami id groups ps pgrep pidof pwdx pstree "
-    "vmstat iostat mpstat sar ss netstat lsof fuser ip ifconfig dig nslookup host ping ping6 traceroute tracepath mtr curl wget date echo printf true "
-    "false test [ [[ wc sort uniq cut tr jq yq column stat file readlink realpath basename dirname pwd cd pushd popd env printenv set hostname uname "
-    "journalctl dmesg lsblk blkid findmnt sha256sum sha1sum md5sum cksum diff cmp comm type which whereis command getent systemctl service docker "
-    "docker-compose podman kubectl helm git redis-cli psql mysql mariadb sqlite3 openssl nc ncat sleep seq nproc apt apt-get apt-cache dpkg rpm pip pip3 "
-    "npm less more top htop watch export unset local declare readonly return exit shift source . : time timeout nice sudo xargs tee nohup bash sh "
-    "ssh rev tac nl fold paste join od xxd hexdump strings expr bc lscpu lsmem lspci lsusb last lastlog uptimed crontab ufw iptables nft nginx "
-    "apachectl haproxy caddy pg_isready mysqladmin rabbitmqctl supervisorctl pm2 certbot terraform aws gcloud az fly flyctl heroku gh vercel"
+    "ls cat head tail grep egrep fgrep rg zgrep zcat gzcat awk gawk mawk sed find df du free uptime w who whoami id "
+    "groups ps pgrep pidof pwdx pstree "
+    "vmstat iostat mpstat sar ss netstat lsof fuser ip ifconfig dig nslookup host ping ping6 traceroute tracepath "
+    "mtr curl wget date echo printf true "
+    "false test [ [[ wc sort uniq cut tr jq yq column stat file readlink realpath basename dirname pwd cd pushd popd "
+    "env printenv set hostname uname "
+    "journalctl dmesg lsblk blkid findmnt sha256sum sha1sum md5sum cksum diff cmp comm type which whereis command "
+    "getent systemctl service docker "
+    "docker-compose podman kubectl helm git redis-cli psql mysql mariadb sqlite3 openssl nc ncat sleep seq nproc apt "
+    "apt-get apt-cache dpkg rpm pip pip3 "
+    "npm less more top htop watch export unset local declare readonly return exit shift source . : time timeout nice "
+    "sudo xargs tee nohup bash sh "
+    "ssh rev tac nl fold paste join od xxd hexdump strings expr bc lscpu lsmem lspci lsusb last lastlog uptimed "
+    "crontab ufw iptables nft nginx "
+    "apachectl haproxy caddy pg_isready mysqladmin rabbitmqctl supervisorctl pm2 certbot terraform aws gcloud az fly "
+    "flyctl heroku gh vercel"
 )
 CHANGES: Final = _set(
-    "cp mv rm mkdir rmdir touch ln install chmod chown chgrp tee tar unzip zip gzip gunzip bzip2 xz zstd patch rsync scp sftp make cmake cargo go yarn "
-    "pnpm npx pip pip3 gem bundle composer apt apt-get yum dnf apk pacman brew snap useradd usermod groupadd adduser passwd mount umount swapon swapoff "
-    "sysctl modprobe insmod rmmod kill reboot ansible ansible-playbook puppet chef-client salt kamal cap alembic flyway liquibase sqlmap truncate "
-    "logrotate split certbot nft iptables ip6tables ufw firewall-cmd setenforce update-rc.d chkconfig systemd-tmpfiles at batch crontab mysqldump pg_dump "
-    "pg_dumpall restic borg duplicity vacuumdb reindexdb pg_ctl pg_ctlcluster createdb createuser mongodump mongorestore hostnamectl timedatectl nmcli "
-    "netplan ifup ifdown resize2fs e2fsck fsck xfs_growfs lvextend growpart mdadm renice ionice chattr setfacl dpkg-reconfigure update-grub wg-quick "
-    "start stop restart reload initctl invoke-rc.d pkexec newgrp vi vim nano emacs code ed ex visudo node python python3 python2 perl ruby php deno bun "
+    "cp mv rm mkdir rmdir touch ln install chmod chown chgrp tee tar unzip zip gzip gunzip bzip2 xz zstd patch rsync "
+    "scp sftp make cmake cargo go yarn "
+    "pnpm npx pip pip3 gem bundle composer apt apt-get yum dnf apk pacman brew snap useradd usermod groupadd adduser "
+    "passwd mount umount swapon swapoff "
+    "sysctl modprobe insmod rmmod kill reboot ansible ansible-playbook puppet chef-client salt kamal cap alembic "
+    "flyway liquibase sqlmap truncate "
+    "logrotate split certbot nft iptables ip6tables ufw firewall-cmd setenforce update-rc.d chkconfig "
+    "systemd-tmpfiles at batch crontab mysqldump pg_dump "
+    "pg_dumpall restic borg duplicity vacuumdb reindexdb pg_ctl pg_ctlcluster createdb createuser mongodump "
+    "mongorestore hostnamectl timedatectl nmcli "
+    "netplan ifup ifdown resize2fs e2fsck fsck xfs_growfs lvextend growpart mdadm renice ionice chattr setfacl "
+    "dpkg-reconfigure update-grub wg-quick "
+    "start stop restart reload initctl invoke-rc.d pkexec newgrp vi vim nano emacs code ed ex visudo node python "
+    "python3 python2 perl ruby php deno bun "
     "java Rscript lua dotnet"
 )
 DESTROYS: Final = _set(
-    "pkill killall mkfs wipefs shred dd fdisk parted sgdisk sfdisk gdisk dropdb dropuser pg_restore pg_resetwal userdel groupdel deluser lvremove vgremove "
-    "pvremove halt poweroff mongorestore kexec blkdiscard hdparm nvme cryptsetup skill slay srm unlink-all tmpreaper tmpwatch bleachbit"
+    "pkill killall mkfs wipefs shred dd fdisk parted sgdisk sfdisk gdisk dropdb dropuser pg_restore pg_resetwal "
+    "userdel groupdel deluser lvremove vgremove "
+    "pvremove halt poweroff mongorestore kexec blkdiscard hdparm nvme cryptsetup skill slay srm unlink-all tmpreaper "
+    "tmpwatch bleachbit"
 )
-_TELLING: Final = _set(
-    "restart start stop kill delete del remove rm clean cleanup clear purge prune drop reset rescue repair fix deploy redeploy rollback restore backup "
-    "update upgrade install uninstall migrate rotate apply execute exec write set create auth login logout sync push enable disable flush vacuum truncate "
-    "scale reload reboot shutdown bounce recover release revoke renew rebuild reindex import run kickstart provision bootstrap setup init failover promote "
-    "drain evict cordon requeue retry replay archive move rename wipe erase destroy terminate nuke cancel abort unlock ban unban block unblock"
-)
-_FLAGS: Final = _set("--execute --apply --force --yes --write --delete --fix --confirm --commit --no-dry-run --really --in-place --purge --prune")
-
-_SQL_DESTROY: Final = re.compile(r"\b(drop\s+(?!.*\bif\s+needed)\w+|truncate\b|dropdatabase|flushall|flushdb|\.restore\b|reset\s+master|purge\s+binary)", re.I)
-_SQL_CHANGE: Final = re.compile(
-    r"\b(update|insert|delete|alter|create|vacuum|reindex|grant|revoke|merge|replace\s+into|copy\s+\S+\s+from|call|lock\s+table|set\s+global|"
-    r"optimize\s+table|repair\s+table|refresh\s+materialized|cluster|checkpoint|attach|detach|kill\s+\d|analyze|do\s+\$|execute|import|load\s+data)\b|"
-    r"\.(import|read|save|backup|clone)\b|pragma\s+\w+\s*(=|\()|"
-    r"\b(pg_terminate_backend|pg_cancel_backend|pg_reload_conf|pg_switch_wal|pg_promote|setval|nextval|lo_unlink|dblink_exec|pg_rotate_logfile)\b|"
-    r"\binto\s+(out|dump)file\b|\bselect\b[^;]*\binto\s+\w",
-    re.I | re.S,
-)
-_SQL_HARMLESS_PRAGMA: Final = re.compile(r"pragma\s+(integrity_check|quick_check|table_info|index_list|foreign_key_check|index_info)\s*(\([^)]*\))?", re.I)
-
-
-def sql_risk(text: str) -> Risk:
-    """Risk of SQL text by its words: a delete without where, a drop or truncate destroys."""
-    text = re.sub(r"--[^\n]*|/\*.*?\*/", " ", text, flags=re.S)
-    text = _SQL_HARMLESS_PRAGMA.sub(" ", text)
-    if _SQL_DESTROY.search(text):
-        return "destroy"
-    for statement in text.split(";"):
-        if re.search(r"\bdelete\s+from\b", statement, re.I) and not re.search(r"\bwhere\b", statement, re.I):
-            return "destroy"
-    return "change" if _SQL_CHANGE.search(text) else "read"
-
-
-def _database(command: Command) -> Risk:
-    """psql, mysql, sqlite3 ...: judged by the SQL they are given; a file or an unreadable pipe is a restore."""
-    if command.stdin == "file" or any(word in ("-f", "--file") or word.startswith("--file=") for word in command.arguments):
-        return "destroy"
-    found: Risk = sql_risk(" ; ".join(command.arguments))
-    if command.stdin == "text":
-        found = highest(found, sql_risk(command.fed))
-    elif command.stdin == "pipe":
-        literal = re.match(r"\s*(echo|printf)\b", command.fed)
-        found = highest(found, sql_risk(command.fed) if literal and "$(" not in command.fed else "destroy")
-    return found
-
-
-def _rm(command: Command) -> Risk:
-    short = "".join(word[1:] for word in command.arguments if re.fullmatch(r"-[A-Za-z]+", word))
-    recursive = "r" in short.lower() or "--recursive" in command.arguments
-    return "destroy" if recursive or any(re.search(r"[*?]|\$", word) for word in command.arguments) else "change"
-
-
-def _docker(command: Command) -> Risk:
-    words = [word for word in command.arguments if not word.startswith("-")]
-    flags = {word for word in command.arguments if word.startswith("-")}
-    joined = " ".join(words)
-    if re.search(r"\b(volume|network|buildx?)\s+(rm|remove|prune)\b", joined) and "volume" in words:
-        return "destroy"
-    if "prune" in words:
-        every = any(re.fullmatch(r"-[a-z]*a[a-z]*|--all|--volumes", flag) for flag in flags)
-        return "destroy" if every else "change"
-    if ("compose" in words or command.name == "docker-compose") and "down" in words and flags & {"-v", "--volumes", "--rmi"}:
-        return "destroy"
-    if re.match(r"(swarm leave|stack rm|secret rm|config rm)\b", joined):
-        return "destroy"
-    plain = _set("ps logs inspect stats top port version info images events diff history search config ls list df help context exec-ls")
-    verb = _verb(words, ("compose", "container", "image", "system", "volume", "network", "service", "node", "stack", "buildx"))
-    if verb == "exec":
-        return "read"  # what runs inside is judged on its own
-    return "read" if verb in plain or not verb else "change"
-
-
-def _verb(words: list[str], groups: tuple[str, ...]) -> str:
-    """The word that acts: the first one after the group words; known verbs win over option values that stand before."""
-    for index, word in enumerate(words):
-        if word in groups:
-            rest = words[index + 1 :]
-            known = next((one for one in rest if one in _DOCKER_VERBS), "")
-            return known or (rest[0] if rest else "")
-    known = next((one for one in words if one in _DOCKER_VERBS), "")
-    return known or (words[0] if words else "")
-
-
-_DOCKER_VERBS: Final = _set(
-    "ps logs inspect stats top port version info images events diff history search config ls list df exec run up down start stop restart rm rmi kill pull "
-    "push build tag create scale pause unpause update rename commit load save import export cp login logout attach wait prune deploy rollback"
-)
-
-
-def _kubectl(command: Command) -> Risk:
-    words = [word for word in command.arguments if not word.startswith("-")]
-    if "delete" in words:
-        return "destroy" if re.search(r"\b(namespace|ns|pvc|pv|persistentvolume\w*|crd|node|statefulset|sts)\b|--all\b", " ".join(command.arguments)) else "change"
-    if re.search(r"\brollout\s+(status|history)\b|\bauth\s+can-i\b|\bconfig\s+(view|get-contexts|current-context)\b", " ".join(words)):
-        return "read"
-    reading = _set("get describe logs top explain version cluster-info api-resources api-versions diff wait events exec port-forward")
-    verb = next((word for word in words if word in reading or word in _KUBECTL_CHANGES), words[0] if words else "")
-    return "read" if verb in reading or not verb else "change"
-
-
-_KUBECTL_CHANGES: Final = _set("apply create edit patch replace scale rollout set label annotate cordon drain taint uncordon run expose autoscale cp config")
-
-
-def _git(command: Command) -> Risk:
-    words = " ".join(command.arguments)
-    if re.search(r"\breset\b.*--hard|\bclean\b.*\s-\w*f|\bpush\b.*(--force|\s-f\b|--delete|--mirror)|\bbranch\b.*\s-D\b|\bcheckout\s+(--\s|\.)|\bstash\s+(drop|clear)", words):
-        return "destroy"
-    verb = next((word for word in command.arguments if not word.startswith("-") and "/" not in word), "")
-    reading = _set("status log diff show rev-parse ls-files ls-remote ls-tree blame shortlog describe rev-list cat-file grep reflog remote version help")
-    alone = verb in ("branch", "tag", "stash", "config") and not re.search(r"\b(branch|tag)\s+[^-\s]|stash$|stash\s+(push|pop|apply)|config\s+\S+\s+\S+\s*\S", words)
-    return "read" if verb in reading or alone or not verb else "change"
-
-
-def _systemctl(command: Command) -> Risk:
-    words = [word for word in command.arguments if not word.startswith("-")]
-    reading = _set("status is-active is-enabled is-failed list-units list-unit-files list-timers list-sockets list-dependencies list-jobs show cat get-default help")
-    if words[:1] in (["poweroff"], ["halt"]):
-        return "destroy"
-    return "read" if not words or words[0] in reading else "change"
-
-
-def _service(command: Command) -> Risk:
-    return "read" if command.arguments[-1:] == ("status",) or "--status-all" in command.arguments else "change"
-
-
-def _curl(command: Command) -> Risk:
-    words = command.arguments
-    text = " ".join(words)
-    method = re.search(r"(?:^|\s)(?:-X\s*|--request[= ])['\"]?([A-Za-z]+)", text)
-    if method and method.group(1).upper() == "DELETE":
-        return "destroy"
-    sends = any(re.fullmatch(r"-[dFT].*|--(data|form|upload-file|json)(-\w+)?(=.*)?", word) for word in words)
-    if (method and method.group(1).upper() not in ("GET", "HEAD", "OPTIONS")) or (sends and not {"-G", "--get"} & set(words)):
-        return "change"
-    place = next((index for index, word in enumerate(words) if re.fullmatch(r"-[a-zA-Z]*[oO]|--output|--remote-name", word)), None)
-    if place is None:
-        return "read"
-    target = words[place + 1] if place + 1 < len(words) and words[place][-1] != "O" else ""
-    return "read" if target in ("/dev/null", "-") else "change"
-
-
-def _wget(command: Command) -> Risk:
-    text = " ".join(command.arguments)
-    return "read" if re.search(r"--spider|-[a-zA-Z]*O\s*-|-[a-zA-Z]*O\s*/dev/null|--output-document[= ]-|--version", text) else "change"
-
-
-def _find(command: Command) -> Risk:
-    words = set(command.arguments)
-    if "-delete" in words:
-        return "destroy"
-    if words & {"-fprint", "-fls", "-fprintf"}:
-        return "change"
-    for index, word in enumerate(command.arguments):
-        if word in ("-exec", "-execdir", "-ok", "-okdir") and command.arguments[index + 1 : index + 2] in (("rm",), ("/bin/rm",), ("shred",), ("unlink",)):
-            return "destroy"
-    return "read"
-
-
-def _xargs(command: Command) -> Risk:
-    return "destroy" if any(word.rsplit("/", 1)[-1] in ("rm", "kill", "unlink", "shred") for word in command.arguments) else "read"
-
-
-def _awk(command: Command) -> Risk:
-    text = " ".join(command.arguments)
-    return "change" if re.search(r"\bsystem\s*\(|print[^\n;]*>|\|\s*\"|-i\s*inplace", text) else "read"
-
-
-def _sed(command: Command) -> Risk:
-    inplace = any(re.fullmatch(r"-[nErsuz]*i.*|--in-place.*", word) for word in command.arguments)
-    return "change" if inplace or any(re.search(r"(^|[;}\s])\d*,?\$?[wWe]\s+\S", word) for word in command.arguments[:1]) else "read"
-
-
-def _packages(command: Command) -> Risk:
-    words = [word for word in command.arguments if not word.startswith("-")]
-    if words[:1] in (["purge"], ["autoremove"], ["autopurge"]) or "--purge" in command.arguments:
-        return "destroy"
-    reading = _set("list show search policy info check-update repolist view outdated ls freeze check depends rdepends madison why audit help version changelog")
-    return "read" if not words or words[0] in reading else "change"
-
-
-def _redis(command: Command) -> Risk:
-    text = " ".join(command.arguments).lower()
-    if re.search(r"\b(flushall|flushdb|shutdown|debug)\b", text):
-        return "destroy"
-    reading = r"\b(ping|info|get|mget|llen|lrange|scard|smembers|hgetall|hget|hlen|zcard|zrange|ttl|pttl|type|exists|dbsize|scan|memory|latency|slowlog get|client list|config get|strlen|xlen|xinfo|role|time)\b"
-    return "read" if re.search(reading, text) or not command.arguments else "change"
-
-
-def _cloud(command: Command) -> Risk:
-    """aws, gcloud, az, fly, heroku, gh, terraform ...: by their verbs."""
-    words = [word.lower() for word in command.arguments if not word.startswith("-")]
-    text = " ".join(words)
-    if re.search(r"(^|\s)(destroy|delete|delete-\S+|terminate-\S+|rb|purge|wipe|deregister-\S+|pg:reset|db:drop|db:reset|uninstall|nuke)(\s|$)|s3 rm\b.*", text):
-        return "destroy"
-    reading = r"(^|\s)(list|ls|get|get-\S+|describe|describe-\S+|list-\S+|show|status|logs|log|view|info|version|whoami|plan|validate|output|history|releases|ps|head-\S+|config:get|output|inspect|tail|top|values|jlist)(\s|$)"
-    return "read" if re.search(reading, text) or not words else "change"
-
-
-def _mount(command: Command) -> Risk:
-    return "read" if not [word for word in command.arguments if word not in ("-l", "-v")] else "change"
-
-
-def _tar(command: Command) -> Risk:
-    first = command.arguments[0] if command.arguments else ""
-    return "read" if re.match(r"-?[a-z]*t", first) and not re.match(r"-?[a-z]*[xcru]", first) or "--list" in command.arguments else "change"
-
-
-def _firewall(command: Command) -> Risk:
-    words = command.arguments
-    if command.name == "ufw":
-        return "destroy" if "reset" in words else "read" if words[:1] in (("status",), ("show",), ("version",)) else "change"
-    if any(word in ("-F", "--flush", "-X", "flush") for word in words):
-        return "destroy"
-    return "read" if any(word in ("-L", "-S", "--list", "-nL", "-nvL", "-vnL", "list") or re.fullmatch(r"-[nvx]*L[nvx]*", word) for word in words) else "change"
-
-
-def _crontab(command: Command) -> Risk:
-    return "destroy" if "-r" in command.arguments else "read" if "-l" in command.arguments else "change"
-
-
-def _ip(command: Command) -> Risk:
-    changing = {"add", "del", "delete", "set", "flush", "replace", "change", "append", "up", "down", "exec"}
-    return "change" if changing & set(command.arguments) else "read"
-
-
-def _journal(command: Command) -> Risk:
-    return "change" if any(re.match(r"--(vacuum|rotate|flush|sync|relinquish)", word) for word in command.arguments) else "read"
-
-
-def _interpreter(command: Command) -> Risk:
-    """python3 -c, node -e ...: code that is not read here; asking for the version is harmless."""
-    text = " ".join(command.arguments) + " " + (command.fed if command.stdin == "text" else "")
-    if command.arguments[:1] in (("--version",), ("-V",), ("-v",)):
-        return "read"
-    if re.search(r"rmtree|os\.remove|\bunlink|shutil\.move|\bdrop\s+(table|database|schema)|\btruncate\b|\brm\s+-r|rmSync|delete_all|destroy_all|\bflush\b", text, re.I):
-        return "destroy"
-    inline = any(re.fullmatch(r"-[a-zA-Z]*[ceE]", word) for word in command.arguments) or command.stdin in ("text", "file", "pipe")
-    if inline or "-m" in command.arguments:
-        return "change"
-    return _script_file(command)
-
-
-def _script_file(command: Command) -> Risk:
-    """`python3 script.py`, `bash script.sh`: an unknown program; its name and options may tell."""
-    words = [word for word in command.arguments if not word.startswith("-")]
-    return _telling((words[0] if words else "", *command.arguments[1:]))
-
-
-def _shell(command: Command) -> Risk:
-    """bash, sh: text from a pipe, a process substitution or a download is run unread, which can do anything."""
-    text = " ".join(command.arguments)
-    if re.search(r"<\(|\$\(\s*(sudo\s+)?(curl|wget|fetch)\b|`\s*(curl|wget)\b", text) or command.stdin == "pipe":
-        return "destroy"
-    if command.stdin == "file":
-        return "change"
-    return "read" if any(re.fullmatch(r"-[a-z]*c", word) for word in command.arguments) or command.stdin == "text" else _script_file(command)
-
-
-def _source(command: Command) -> Risk:
-    return "destroy" if re.search(r"<\(|/dev/stdin", " ".join(command.arguments)) else "read"
-
-
-def _rsync(command: Command) -> Risk:
-    if any(word in ("-n", "--dry-run") or re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*", word) for word in command.arguments):
-        return "read"
-    return "destroy" if any(word.startswith("--delete") or word == "--remove-source-files" for word in command.arguments) else "change"
-
-
-def _framework(command: Command) -> Risk:
-    """npm, npx, yarn, make, rails, manage.py ...: a task runner; resets destroy."""
-    text = " ".join(command.arguments)
-    if re.search(r"\b(migrate\s+reset|force-reset|db:(drop|reset|schema:load)|flush|sqlflush|reset_db|migrate:fresh|migrate:reset|wipe|destroy|drop)\b", text):
-        return "destroy"
-    return _packages(command) if command.name in ("npm", "yarn", "pnpm") else "change"
-
-
-def _shutdown(command: Command) -> Risk:
-    return "change" if any(word in ("-r", "--reboot", "-c") for word in command.arguments) else "destroy"
-
-
-def _backup_tool(command: Command) -> Risk:
-    text = " ".join(command.arguments)
-    if re.search(r"\b(forget|prune|delete|destroy|purge|expire|rollback|remove)\b", text):
-        return "destroy"
-    return "read" if re.search(r"\b(snapshots|list|info|check|ls|stats|status|get|diff|find)\b", text) else "change"
-
-
-def _zone(command: Command) -> Risk:
-    """nginx, apachectl, haproxy, caddy: a configuration test reads, everything else changes."""
-    return "read" if re.search(r"(^|\s)(-t|-T|-v|-V|-c|configtest|validate|status|-S|version|fullstatus)(\s|$)", " ".join(command.arguments)) else "change"
-
-
-def _openssl(command: Command) -> Risk:
-    return "change" if re.search(r"(^|\s)(-out|-keyout|genrsa|req\s+-new|-CAcreateserial)(\s|$)", " ".join(command.arguments)) else "read"
-
-
-def _supervisor(command: Command) -> Risk:
-    words = [word for word in command.arguments if not word.startswith("-")]
-    reading = _set("status tail avail pid maintail list ls show logs info jlist prettylist describe monit report environment list_queues list_connections cluster_status")
-    return "read" if not words or any(word in reading for word in words[:2]) else "change"
-
-
-_Judge = Callable[[Command], Risk]
-_JUDGES: Final[dict[str, _Judge]] = {
-    **dict.fromkeys("psql mysql mariadb sqlite3 clickhouse-client mongo mongosh cqlsh sqlcmd duckdb".split(), _database),
-    **dict.fromkeys("docker docker-compose podman podman-compose nerdctl crictl".split(), _docker),
-    **dict.fromkeys("kubectl oc k3s".split(), _kubectl),
-    **dict.fromkeys("apt apt-get dnf yum apk pacman brew snap pip pip3 gem dpkg rpm pipx".split(), _packages),
-    **dict.fromkeys("aws gcloud az fly flyctl heroku gh vercel terraform tofu pulumi helm doctl netlify wrangler supabase railway ansible-galaxy".split(), _cloud),
-    **dict.fromkeys("python python3 python2 perl ruby node php deno bun lua Rscript".split(), _interpreter),
-    **dict.fromkeys(SHELLS, _shell),
-    **dict.fromkeys("npm npx yarn pnpm make rails rake artisan prisma bundle composer manage.py django-admin alembic flyway knex sequelize".split(), _framework),
-    **dict.fromkeys("restic borg duplicity zfs zpool btrfs rclone velero wal-g pgbackrest barman".split(), _backup_tool),
-    **dict.fromkeys("iptables ip6tables nft ufw".split(), _firewall),
-    **dict.fromkeys("nginx apachectl apache2ctl haproxy caddy".split(), _zone),
-    **dict.fromkeys("supervisorctl pm2 rabbitmqctl monit".split(), _supervisor),
-    "rm": _rm, "git": _git, "systemctl": _systemctl, "service": _service, "curl": _curl, "wget": _wget, "find": _find, "xargs": _xargs,
-    "awk": _awk, "gawk": _awk, "mawk": _awk, "sed": _sed, "redis-cli": _redis, "valkey-cli": _redis, "mount": _mount, "tar": _tar, "crontab": _crontab,
-    "ip": _ip, "journalctl": _journal, "source": _source, ".": _source, "rsync": _rsync, "shutdown": _shutdown, "openssl": _openssl,
-}  # fmt: skip
-
-
-def _telling(words: Words) -> Risk:
-    """Whether an unknown program's name, sub-command or options speak of changing something."""
-    name = words[0].rsplit("/", 1)[-1] if words else ""
-    parts = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
-    second = next((word for word in words[1:] if not word.startswith("-")), "")
-    parts |= set(re.findall(r"[a-z]+", second.lower())) if "/" not in second and "." not in second else set()
-    if parts & {"drop", "wipe", "destroy", "nuke", "erase", "purge"}:
-        return "destroy"
-    flags = any(word.split("=", 1)[0] in _FLAGS for word in words[1:])
-    return "change" if parts & _TELLING or flags else "read"
 
 
 def command_risk(command: Command) -> Risk:
@@ -389,19 +74,22 @@ def command_risk(command: Command) -> Risk:
         return "read"
     if name in DESTROYS or name.startswith("mkfs."):
         return "destroy"
-    if name in _JUDGES:
-        return _JUDGES[name](command)
+    if name in JUDGES:
+        return JUDGES[name](command)
     if name in CHANGES:
         return "change"
     if name in READS:
         return "read"
-    sql = highest("read", *(sql_risk(word) for word in command.arguments if re.search(r"\bdrop\s+(table|database|schema)\b", word, re.I)))
-    return highest(sql, _telling(command.words))
+    sql = highest(
+        "read",
+        *(sql_risk(word) for word in command.arguments if re.search(r"\bdrop\s+(table|database|schema)\b", word, re.I)),
+    )
+    return highest(sql, telling(command.words))
 
 
 def is_known(command: Command) -> bool:
     """Whether watchkeeper knows what the program does."""
-    return command.name in READS or command.name in CHANGES or command.name in DESTROYS or command.name in _JUDGES
+    return command.name in READS or command.name in CHANGES or command.name in DESTROYS or command.name in JUDGES
 
 
 def script_risk(script: Script, base: Risk, *, strict: bool = False) -> Risk:

@@ -13,6 +13,7 @@ from typing import Any
 
 MAX_TEXT = 65_536
 MAX_DEPTH = 4
+_STRAY = frozenset(("}", "{", "fi", "done", "then", "do", "esac", "else", "elif", ")"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,112 +97,133 @@ def _parser() -> Any:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
 
-def text_of(node: Any) -> str:
-    """The source text of a node."""
-    return str((node.text or b"").decode("utf-8", "replace"))
+def _plain(text: str) -> str:
+    """The text with one ASCII character per character, for parsing only.
+
+    The scanner of tree-sitter-bash 0.25 reads memory that is not its own when other letters or control characters stand
+    near a here-document (found by fuzzing; it ends the process), and documents are untrusted.
+    """
+    return re.sub(r"[^\x00-\x7f]", "u", re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", text))
 
 
-def _literal(node: Any) -> str:
-    """A word without its quotes; expansions stay as written."""
-    kind, raw = node.type, text_of(node)
-    if kind == "raw_string":
-        return raw[1:-1]
-    if kind == "ansi_c_string":
-        return raw[2:-1]
-    if kind in ("string", "translated_string"):
-        return re.sub(r'\\(["\\$`])', r"\1", raw[raw.find('"') + 1 : -1])
-    if kind == "concatenation":
-        return "".join(_literal(child) for child in node.children)
-    if kind == "command_name":
-        return "".join(_literal(child) for child in node.children) if node.children else raw
-    return re.sub(r"\\(.)", r"\1", raw) if kind == "word" else raw
+class _Walker:
+    """Reads nodes against their source and takes down what they say."""
 
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.found = _Found()
 
-def _command(node: Any, around: _Around) -> Command:
-    words: list[str] = []
-    stdin, fed = around.stdin, around.fed
-    for child in node.children:
-        if child.type == "herestring_redirect":
-            stdin, fed = "text", text_of(child)[3:].strip().strip("\"'")
-        elif child.type in ("file_redirect", "heredoc_redirect"):
-            if text_of(child).lstrip("0").startswith("<"):
-                stdin = "file"
-        elif child.is_named and child.type != "variable_assignment":
-            words.append(_literal(child))
-    return Command(tuple(words), node.start_point[0], stdin, fed)
+    def text_of(self, node: Any) -> str:
+        """The source text of a node. The parsed text has one byte per character, so byte offsets are places in it."""
+        return self.source[node.start_byte : node.end_byte]
 
+    def literal(self, node: Any) -> str:
+        """A word without its quotes; expansions stay as written."""
+        kind, raw = node.type, self.text_of(node)
+        if kind == "raw_string":
+            return raw[1:-1]
+        if kind == "ansi_c_string":
+            return raw[2:-1]
+        if kind in ("string", "translated_string"):
+            return re.sub(r'\\(["\\$`])', r"\1", raw[raw.find('"') + 1 : -1])
+        if kind == "concatenation":
+            return "".join(self.literal(child) for child in node.children)
+        if kind == "command_name":
+            return "".join(self.literal(child) for child in node.children) if node.children else raw
+        return re.sub(r"\\(.)", r"\1", raw) if kind == "word" else raw
 
-def _use(node: Any) -> Use | None:
-    match = re.match(r"\$\{?[!#]?(\w+|[@*#?$!-])(.*)", text_of(node), re.DOTALL)
-    if match is None:
-        return None
-    return Use(match.group(1), node.start_point[0], bool(re.match(r":?[-=+]", match.group(2))))
+    def command(self, node: Any, around: _Around) -> Command:
+        words: list[str] = []
+        stdin, fed = around.stdin, around.fed
+        for child in node.children:
+            if child.type == "herestring_redirect":
+                stdin, fed = "text", self.text_of(child)[3:].strip().strip("\"'")
+            elif child.type in ("file_redirect", "heredoc_redirect"):
+                if self.text_of(child).lstrip("0").startswith("<"):
+                    stdin = "file"
+            elif child.is_named and child.type != "variable_assignment":
+                words.append(self.literal(child))
+        return Command(tuple(words), node.start_point[0], stdin, fed)
 
+    def use(self, node: Any) -> Use | None:
+        match = re.match(r"\$\{?[!#]?(\w+|[@*#?$!-])(.*)", self.text_of(node), re.DOTALL)
+        if match is None:
+            return None
+        return Use(match.group(1), node.start_point[0], bool(re.match(r":?[-=+]", match.group(2))))
 
-def _redirected(node: Any, around: _Around, found: _Found) -> Iterator[tuple[Any, _Around]]:
-    inside = around
-    body_text = text_of(node.children[0]) if node.children else ""
-    for child in node.children:
-        if child.type == "heredoc_redirect":
-            body = next((text_of(part) for part in child.children if part.type == "heredoc_body"), "")
-            inside = replace(inside, stdin="text", fed=body)
-            body_text = body
-        elif child.type == "herestring_redirect":
-            inside = replace(inside, stdin="text", fed=text_of(child)[3:].strip().strip("\"'"))
-        elif child.type == "file_redirect" and re.match(r"\d*<", text_of(child)):
-            inside = replace(inside, stdin="file", fed="")
-    for child in node.children:
-        if child.type == "heredoc_redirect":
-            yield child, _Around("pipe", body_text)
-        elif child.type.endswith("redirect"):
-            yield child, _Around()
-        elif child.type in ("list", "pipeline"):
-            parts = child.children
-            for index, part in enumerate(parts):
-                last = index == len(parts) - 1
-                upstream = "".join(text_of(one) for one in parts[:index])
-                piped = _Around("pipe", upstream) if child.type == "pipeline" and index else around
-                yield part, inside if last and inside is not around else piped
-        else:
-            yield child, inside
+    def redirected(self, node: Any, around: _Around) -> Iterator[tuple[Any, _Around]]:
+        inside = around
+        body_text = self.text_of(node.children[0]) if node.children else ""
+        for child in node.children:
+            if child.type == "heredoc_redirect":
+                body = next((self.text_of(part) for part in child.children if part.type == "heredoc_body"), "")
+                inside = replace(inside, stdin="text", fed=body)
+                body_text = body
+            elif child.type == "herestring_redirect":
+                inside = replace(inside, stdin="text", fed=self.text_of(child)[3:].strip().strip("\"'"))
+            elif child.type == "file_redirect" and re.match(r"\d*<", self.text_of(child)):
+                inside = replace(inside, stdin="file", fed="")
+        for child in node.children:
+            if child.type == "heredoc_redirect":
+                yield child, _Around("pipe", body_text)
+            elif child.type.endswith("redirect"):
+                yield child, _Around()
+            elif child.type in ("list", "pipeline"):
+                parts = child.children
+                for index, part in enumerate(parts):
+                    last = index == len(parts) - 1
+                    upstream = "".join(self.text_of(one) for one in parts[:index])
+                    piped = _Around("pipe", upstream) if child.type == "pipeline" and index else around
+                    yield part, inside if last and inside is not around else piped
+            else:
+                yield child, inside
 
+    def pipeline(self, node: Any, around: _Around) -> Iterator[tuple[Any, _Around]]:
+        for index, child in enumerate(node.children):
+            upstream = "".join(self.text_of(one) for one in node.children[:index])
+            yield child, _Around("pipe", upstream) if index else around
 
-def _pipeline(node: Any, around: _Around) -> Iterator[tuple[Any, _Around]]:
-    for index, child in enumerate(node.children):
-        upstream = "".join(text_of(one) for one in node.children[:index])
-        yield child, _Around("pipe", upstream) if index else around
-
-
-def _note(node: Any, around: _Around, found: _Found, top: bool) -> None:
-    """Take down what this one node says."""
-    kind = node.type
-    if kind == "comment":
-        previous = node.prev_sibling
-        own_line = previous is None or previous.end_point[0] < node.start_point[0] or previous.end_point[1] == 0
-        (found.comments if top and own_line else found.trailing).append((node.start_point[0], text_of(node)))
-    elif kind == "variable_assignment":
-        if node.parent is None or node.parent.type != "command":
-            found.assigned.add(re.split(r"[\[+=]", text_of(node), maxsplit=1)[0])
-    elif kind in ("for_statement", "select_statement", "c_style_for_statement"):
-        variable = node.child_by_field_name("variable")
-        if variable is not None:
-            found.assigned.add(text_of(variable))
-        elif kind == "c_style_for_statement":
-            found.assigned.update(re.findall(r"\b([A-Za-z_]\w*)\s*=", text_of(node).split(";", 1)[0]))
-    elif kind in ("simple_expansion", "expansion"):
-        use = _use(node)
-        if use is not None:
-            found.uses.append(use)
-    elif kind == "file_redirect":
-        match = re.match(r"(?:\d*|&)(>>?\||>>|>\||&>>?|>&|>)\s*(.*)", text_of(node), re.DOTALL)
-        if match and not re.fullmatch(r"[\d-]+|/dev/(null|stderr|stdout|tty|fd/\d+)", match.group(2).strip()):
-            found.writes.append(match.group(2).strip().strip("\"'"))
-    elif kind == "while_statement":
-        condition = node.child_by_field_name("condition")
-        if condition is not None and text_of(condition).strip().rstrip(";").strip() in ("true", ":", "[ 1 ]", "[[ 1 ]]"):
-            found.loops_forever = found.loops_forever or "break" not in text_of(node)
-    elif kind == "&" and node.parent is not None and node.parent.type in ("program", "list", "compound_statement", "do_group", "subshell"):
-        found.background = True
+    def note(self, node: Any, around: _Around, top: bool) -> None:
+        """Take down what this one node says."""
+        kind = node.type
+        if kind == "comment":
+            previous = node.prev_sibling
+            own_line = previous is None or previous.end_point[0] < node.start_point[0] or previous.end_point[1] == 0
+            (self.found.comments if top and own_line else self.found.trailing).append(
+                (node.start_point[0], self.text_of(node))
+            )
+        elif kind == "variable_assignment":
+            if node.parent is None or node.parent.type != "command":
+                self.found.assigned.add(re.split(r"[\[+=]", self.text_of(node), maxsplit=1)[0])
+        elif kind in ("for_statement", "select_statement", "c_style_for_statement"):
+            variable = node.child_by_field_name("variable")
+            if variable is not None:
+                self.found.assigned.add(self.text_of(variable))
+            elif kind == "c_style_for_statement":
+                self.found.assigned.update(re.findall(r"\b([A-Za-z_]\w*)\s*=", self.text_of(node).split(";", 1)[0]))
+        elif kind in ("simple_expansion", "expansion"):
+            use = self.use(node)
+            if use is not None:
+                self.found.uses.append(use)
+        elif kind == "file_redirect":
+            match = re.match(r"(?:\d*|&)(>>?\||>>|>\||&>>?|>&|>)\s*(.*)", self.text_of(node), re.DOTALL)
+            if match and not re.fullmatch(r"[\d-]+|/dev/(null|stderr|stdout|tty|fd/\d+)", match.group(2).strip()):
+                self.found.writes.append(match.group(2).strip().strip("\"'"))
+        elif kind == "while_statement":
+            condition = node.child_by_field_name("condition")
+            if condition is not None and self.text_of(condition).strip().rstrip(";").strip() in (
+                "true",
+                ":",
+                "[ 1 ]",
+                "[[ 1 ]]",
+            ):
+                self.found.loops_forever = self.found.loops_forever or "break" not in self.text_of(node)
+        elif (
+            kind == "&"
+            and node.parent is not None
+            and node.parent.type in ("program", "list", "compound_statement", "do_group", "subshell")
+        ):
+            self.found.background = True
 
 
 def _names_set(command: Command) -> Iterator[str]:
@@ -215,33 +237,38 @@ def _names_set(command: Command) -> Iterator[str]:
 
 @lru_cache(maxsize=256)
 def _read(text: str) -> Script:
-    root = _parser().parse(text.encode("utf-8", "replace")).root_node
-    found = _Found()
+    root = _parser().parse(_plain(text).encode("ascii")).root_node
+    walker = _Walker(text)
+    found = walker.found
     stack: list[tuple[Any, _Around, bool]] = [(root, _Around(), False)]
     while stack:
         node, around, top = stack.pop()
-        _note(node, around, found, top)
+        walker.note(node, around, top)
         if node.type == "command":
-            command = _command(node, around)
+            command = walker.command(node, around)
             found.commands.append(command)
             found.assigned.update(_names_set(command))
             inside: list[tuple[Any, _Around]] = [(child, _Around()) for child in node.children]
         elif node.type == "redirected_statement":
-            inside = list(_redirected(node, around, found))
+            inside = list(walker.redirected(node, around))
         elif node.type == "pipeline":
-            inside = list(_pipeline(node, around))
+            inside = list(walker.pipeline(node, around))
         else:
             inside = [(child, around) for child in node.children]
         is_root = node.type in ("program", "ERROR") and node.parent is None
         stack.extend((child, near, is_root) for child, near in reversed(inside))
+    stray = any(command.words and command.words[0] in _STRAY for command in found.commands)
     statements = tuple(
-        (child.start_point[0], child.end_point[0] - (1 if child.end_point[1] == 0 and child.end_point[0] > child.start_point[0] else 0))
+        (
+            child.start_point[0],
+            child.end_point[0] - (1 if child.end_point[1] == 0 and child.end_point[0] > child.start_point[0] else 0),
+        )
         for child in root.children
         if child.is_named and child.type != "comment"
     )
     return Script(
         tuple(found.commands), tuple(found.comments), tuple(found.trailing), statements, frozenset(found.assigned),
-        tuple(found.uses), tuple(found.writes), found.background, root.has_error, found.loops_forever,
+        tuple(found.uses), tuple(found.writes), found.background, root.has_error or stray, found.loops_forever,
     )  # fmt: skip
 
 

@@ -27,7 +27,28 @@ _CONDITIONS = {
     "optional": "is optional; a person decides",
     "menu": "starts, stops or restarts the same unit as its neighbours; a person picks one",
 }
-_DIRECTORY_PROGRAMS = frozenset("docker-compose make git npm npx yarn pnpm cargo go terraform bundle rake rails composer ansible-playbook alembic helm vercel".split())
+_DIRECTORY_PROGRAMS = frozenset(
+    [
+        "docker-compose",
+        "make",
+        "git",
+        "npm",
+        "npx",
+        "yarn",
+        "pnpm",
+        "cargo",
+        "go",
+        "terraform",
+        "bundle",
+        "rake",
+        "rails",
+        "composer",
+        "ansible-playbook",
+        "alembic",
+        "helm",
+        "vercel",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +86,19 @@ class StepBuilder:
         phase = phase_of(block.standing.role)
         identity = self._id("", title, phase)
         why = "this step is prose: a person does it and signs it off"
-        return Step(identity, phase, _title(title), block.text, "", _base(phase), True, why, line=block.line, unattended=False, host=self.defaults.host)
+        return Step(
+            identity,
+            phase,
+            _title(title),
+            block.text,
+            "",
+            _base(phase),
+            True,
+            why,
+            line=block.line,
+            unattended=False,
+            host=self.defaults.host,
+        )
 
     def fence(self, block: FenceBlock, owner: Heading) -> tuple[Fence, list[Step]]:
         """The steps of a fence, and the fence itself with what was made of it."""
@@ -79,7 +112,9 @@ class StepBuilder:
         steps: list[Step] = []
         if reading.kind == "command" or (reading.kind in ("source", "unknown") and reading.commands):
             steps = self._cut(block, info.language, attributes, reading, owner)
-        listed = Fence(block.line, info.language, reading.kind, block.text, reading.why, tuple(step.id for step in steps))
+        listed = Fence(
+            block.line, info.language, reading.kind, block.text, reading.why, tuple(step.id for step in steps)
+        )
         return listed, steps
 
     def _reading(self, block: FenceBlock, language: str, attributes: Mapping[str, str], annotated: bool) -> Reading:
@@ -92,7 +127,13 @@ class StepBuilder:
         if is_true(attributes, "ignore") or attributes.get("transform", "").lower() in ("false", "0", "no"):
             return Reading("text", "marked as documentation (ignore)")
         if len(block.text) > 65_536:
-            self.findings.append(Finding(block.line, "warning", "This fence is longer than 64 KB, so its commands are not judged and not run."))
+            self.findings.append(
+                Finding(
+                    block.line,
+                    "warning",
+                    "This fence is longer than 64 KB, so its commands are not judged and not run.",
+                )
+            )
             return Reading("unknown", "longer than 64 KB")
         reading = read_fence(language, block.text, annotated=annotated)
         if block.indented and reading.kind == "command" and reading.why != "lines with a prompt":
@@ -113,7 +154,9 @@ class StepBuilder:
     def _memory_of(self, owner: Heading) -> Memory:
         return self._memory.setdefault(owner, Memory())
 
-    def _cut(self, block: FenceBlock, language: str, attributes: Mapping[str, str], reading: Reading, owner: Heading) -> list[Step]:
+    def _cut(
+        self, block: FenceBlock, language: str, attributes: Mapping[str, str], reading: Reading, owner: Heading
+    ) -> list[Step]:
         shell = reading.kind == "command"
         parts = cut(reading.commands) if shell else (Part(reading.commands, 0),)
         named = "name" in attributes or "id" in attributes
@@ -127,15 +170,28 @@ class StepBuilder:
         elif any(part.group is not None for part in parts) and named:
             sentence = "This fence holds alternatives, so it is cut: no part of it runs until a person picks one."
             self.findings.append(Finding(block.line, "warning", sentence))
-        return [self._step(part, block, language, attributes, reading, owner, index) for index, part in enumerate(parts)]
+        return [
+            self._step(part, block, language, attributes, reading, owner, index) for index, part in enumerate(parts)
+        ]
 
     def _step(
-        self, part: Part, block: FenceBlock, language: str, attributes: Mapping[str, str], reading: Reading, owner: Heading, index: int
+        self,
+        part: Part,
+        block: FenceBlock,
+        language: str,
+        attributes: Mapping[str, str],
+        reading: Reading,
+        owner: Heading,
+        index: int,
     ) -> Step:
         line = block.line + (0 if block.indented else 1) + reading.row + part.row
         phase = _tagged_phase(attributes) or phase_of(block.standing.role)
         name = attributes.get("name", "") if index == 0 else ""
-        title = part.title if part.title and (not block.title or index or part.group is not None) else block.title or part.title
+        title = (
+            part.title
+            if part.title and (not block.title or index or part.group is not None)
+            else block.title or part.title
+        )
         if part.prose:
             text = "\n".join(re.sub(r"^\s*#+\s?", "", each) for each in part.text.split("\n"))
             why = "a comment asks a person to do this by hand"
@@ -148,9 +204,18 @@ class StepBuilder:
         memory = self._memory_of(owner)
         relies = _relies(part.text, script, memory)
         known = memory.variables | memory.captured
-        parameters = parameters_of(part.text, script, line, self.defaults.declared, known, attributes.get("promptEnv", "")) if shell else ()
-        attended = judge(script) if shell else Attended(f"it is written in {language}, and watchkeeper runs shell text only")
-        first = next((each.strip() for each in part.text.split("\n") if each.strip() and not each.lstrip().startswith("#")), part.text.strip())
+        parameters = (
+            parameters_of(part.text, script, line, self.defaults.declared, known, attributes.get("promptEnv", ""))
+            if shell
+            else ()
+        )
+        attended = (
+            judge(script) if shell else Attended(f"it is written in {language}, and watchkeeper runs shell text only")
+        )
+        first = next(
+            (each.strip() for each in part.text.split("\n") if each.strip() and not each.lstrip().startswith("#")),
+            part.text.strip(),
+        )
         step = Step(
             self._id(name, title or first, phase), phase, _title(title or first), part.text, language or ("sh" if shell else ""), risk,
             parameters=parameters, alternatives=_group(block, part), host=self._host(attributes), line=line, relies=relies or None,
@@ -164,13 +229,19 @@ class StepBuilder:
 
     def _risk(self, phase: Phase, script: Script, attributes: Mapping[str, str], line: int, *, strict: bool) -> Risk:
         risk = script_risk(script, _base(phase), strict=strict)
-        stated = attributes.get("risk", "").strip().lower()
-        if stated and stated not in RISK_ORDER:
-            self.findings.append(Finding(line, "warning", f'risk="{stated}" is not known; expected read, change or destroy.'))
+        word = attributes.get("risk", "").strip().lower()
+        if not word:
             return risk
-        if stated in RISK_ORDER and RISK_ORDER[stated] < RISK_ORDER[risk]:
-            self.findings.append(Finding(line, "note", f"The file says risk={stated}, the commands say {risk}: a file can only raise what is required."))
-        return highest(risk, stated) if stated in RISK_ORDER else risk
+        stated = next((known for known in RISK_ORDER if known == word), None)
+        if stated is None:
+            self.findings.append(
+                Finding(line, "warning", f'risk="{word}" is not known; expected read, change or destroy.')
+            )
+            return risk
+        if RISK_ORDER[stated] < RISK_ORDER[risk]:
+            sentence = f"The file says risk={stated}, the commands say {risk}: a file can only raise what is required."
+            self.findings.append(Finding(line, "note", sentence))
+        return highest(risk, stated)
 
     def _annotated(self, step: Step, attributes: Mapping[str, str], line: int) -> Step:
         """Take over our own attributes; what cannot be read is found and left out."""
@@ -198,7 +269,9 @@ class StepBuilder:
             self._used.add(name)
             return name
         if name in self._used:
-            self.findings.append(Finding(0, "warning", f'The name "{name}" is used for two fences; the second one gets a number.'))
+            self.findings.append(
+                Finding(0, "warning", f'The name "{name}" is used for two fences; the second one gets a number.')
+            )
         base = slug(name or title) or phase
         candidate, number = base, 1
         while candidate in self._used or candidate in self._reserved:
@@ -245,7 +318,12 @@ def _outer_condition(block: FenceBlock) -> str:
         kind = condition_kind(re.sub(r"[*_`]", "", sentence).strip()) if sentence else ""
         if kind:
             return kind
-        if sentence and sentence is not block.standing.title and re.search(r"\bif\b(?! not present)", sentence, re.IGNORECASE) and sentence == block.title:
+        if (
+            sentence
+            and sentence is not block.standing.title
+            and re.search(r"\bif\b(?! not present)", sentence, re.IGNORECASE)
+            and sentence == block.title
+        ):
             return "if"
     return ""
 
@@ -278,9 +356,18 @@ def _needs_directory(script: Script) -> bool:
             return True
         if command.remote:
             continue
-        if command.name in _DIRECTORY_PROGRAMS or (command.name == "docker" and ("compose" in command.words or "build" in command.words)):
+        if command.name in _DIRECTORY_PROGRAMS or (
+            command.name == "docker" and ("compose" in command.words or "build" in command.words)
+        ):
             return True
-        if any(re.match(r"(\.{1,2}/|\.\w|\w[\w.-]*/\w|[\w-]+\.(?:sh|py|sql|ya?ml|json|env|conf|txt|gz|tar|db|toml|js|ts)$)", word) for word in command.arguments if "://" not in word):
+        if any(
+            re.match(
+                r"(\.{1,2}/|\.\w|\w[\w.-]*/\w|[\w-]+\.(?:sh|py|sql|ya?ml|json|env|conf|txt|gz|tar|db|toml|js|ts)$)",
+                word,
+            )
+            for word in command.arguments
+            if "://" not in word
+        ):
             return True
     return False
 
@@ -296,7 +383,26 @@ def _remember(memory: Memory, script: Script, attended: Attended, step: Step) ->
         memory.session = attended.leaves
 
 
-def _attend(step: Step, attended: Attended, script: Script, reading: Reading, part: Part, standing: Standing, asked: bool) -> Step:
+def _sentence(script: Script) -> bool:
+    """Whether a command's first word is no program: ``Restart the server`` or ``ns1.example.org, ns2.example.org``."""
+    return any(
+        command.words
+        and not command.inner
+        and (
+            (command.words[0].endswith((",", ":", ".")) and command.words[0] not in (".", ":", ".."))
+            or (
+                bool(re.fullmatch(r"[A-Z][a-z]+", command.words[0]))
+                and len(command.words) > 2
+                and command.name != "Rscript"
+            )
+        )
+        for command in script.commands
+    )
+
+
+def _attend(
+    step: Step, attended: Attended, script: Script, reading: Reading, part: Part, standing: Standing, asked: bool
+) -> Step:
     """Decide whether the step may start without a person, and say why not."""
     manual = bool(attended.interactive) or reading.root or asked
     positional = next((use.name for use in script.uses if use.name.isdigit() and use.name != "0"), "")
@@ -305,18 +411,29 @@ def _attend(step: Step, attended: Attended, script: Script, reading: Reading, pa
         "the file marks it as interactive" if asked else "",
         "its lines start with `# `, which may be a root prompt or a comment; a person decides" if reading.root else "",
         "the shell text cannot be parsed, so its risk is not known" if script.broken else "",
+        "one of its lines reads like a sentence or a list, not like a command" if _sentence(script) else "",
         f"it {_CONDITIONS.get(part.condition, _CONDITIONS['or'])}" if part.group is not None else "",
-        f"it does not end by itself ({attended.endless}); it runs time-bounded when a person starts it" if attended.endless else "",
+        f"it does not end by itself ({attended.endless}); it runs time-bounded when a person starts it"
+        if attended.endless
+        else "",
         f"it {step.relies}" if step.relies else "",
         f"{attended.asks}, and nobody is there to answer" if attended.asks else "",
         "it holds `...`, which stands for something left out" if left_out(part.text) else "",
-        f"it uses ${positional}, and a step has no arguments" if positional and "()" not in part.text and "function " not in part.text else "",
+        f"it uses ${positional}, and a step has no arguments"
+        if positional and "()" not in part.text and "function " not in part.text
+        else "",
         f"it must be agreed to (approve={step.approve})" if step.approve else "",
         f"its condition (when={step.when}) is for a person to judge" if step.when else "",
         "the file excludes it from automatic runs" if is_true(step.attributes, "excludeFromRunAll") else "",
-        f"it can {step.risk} something although it stands under {step.phase}; a person starts it" if step.phase in ("diagnose", "verify") and step.risk != "read" else "",
-        "the fence names no language, so this is a guess; a person starts it" if reading.guessed and step.risk != "read" else "",
-        f'it stands under "{standing.title}", which is no phase of a run' if step.phase == "text" and standing.title else "",
+        f"it can {step.risk} something although it stands under {step.phase}; a person starts it"
+        if step.phase in ("diagnose", "verify") and step.risk != "read"
+        else "",
+        "the fence names no language, so this is a guess; a person starts it"
+        if reading.guessed and step.risk != "read"
+        else "",
+        f'it stands under "{standing.title}", which is no phase of a run'
+        if step.phase == "text" and standing.title
+        else "",
         "it stands under no phase of a run" if step.phase == "text" else "",
     )
     why = next((reason for reason in reasons if reason), "")

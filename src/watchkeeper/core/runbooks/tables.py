@@ -13,21 +13,38 @@ from watchkeeper.core.runbooks.values import CheckRow, CheckTable, Limit
 
 _NAME = re.compile(r"^(metric|check|name|what|item|signal|probe|指標|指标|項目|项目|检查项)s?\b", re.IGNORECASE)
 _COMMAND = re.compile(r"^(command|query|how|cmd|コマンド|命令)\b", re.IGNORECASE)
-_HEALTHY = re.compile(r"^(healthy|target|threshold|expected|expect|limit|normal|ok|good|acceptable|正常|閾値|阈值|目标|目標)", re.IGNORECASE)
-_SIGNS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">=", "＜": "<", "＞": ">", "=": "==", "≠": "!=", "≦": "<=", "≧": ">="}
+_HEALTHY = re.compile(
+    r"^(healthy|target|threshold|expected|expect|limit|normal|ok|good|acceptable|正常|閾値|阈值|目标|目標)",
+    re.IGNORECASE,
+)
+_SIGNS = {
+    "≤": "<=",
+    "≥": ">=",
+    "=<": "<=",
+    "=>": ">=",
+    "＜": "<",
+    "＞": ">",
+    "=": "==",
+    "≠": "!=",
+    "≦": "<=",
+    "≧": ">=",
+}
 _WORDS = {
     "less than": "<", "below": "<", "under": "<", "at most": "<=", "up to": "<=", "no more than": "<=", "max": "<=", "maximum": "<=", "more than": ">",
     "greater than": ">", "above": ">", "over": ">", "at least": ">=", "min": ">=", "minimum": ">=", "no less than": ">=", "exactly": "==", "equals": "==",
 }  # fmt: skip
 _LIMIT = re.compile(
-    r"^(?:(?:target|limit|threshold|should be|must be)\s*:?\s*)?(?P<sign><=|>=|=<|=>|!=|==|[<>=≤≥≠＜＞≦≧]|" + "|".join(_WORDS) + r")\s*"
+    r"^(?:(?:target|limit|threshold|should be|must be)\s*:?\s*)?(?P<sign><=|>=|=<|=>|!=|==|[<>=≤≥≠＜＞≦≧]|"
+    + "|".join(_WORDS)
+    + r")\s*"
     r"(?P<value>-?\d[\d,]*(?:\.\d+)?|[A-Za-z_]\w*)\s*(?P<unit>%|[A-Za-zµ°/]+)?\s*(?P<rest>[^\d<>]*)$",
     re.IGNORECASE,
 )
 
 
 def read_limit(text: str) -> Limit | None:
-    """A healthy range such as ``< 80%``, ``> 20% free``, ``<= MAX_JOBS`` or ``Target < 200ms``; None when not readable."""
+    """A healthy range such as ``< 80%``, ``> 20% free``, ``<= MAX_JOBS`` or ``Target < 200ms``; None when not "
+    "readable."""
     text = plain(text).replace("\\", "").strip()
     match = _LIMIT.match(text) if len(text) < 200 else None
     if match is None:

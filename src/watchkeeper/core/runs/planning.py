@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.inventory.values import Inventory, RunbookFile, Service
-from watchkeeper.core.runbooks import Binding, Runbook, Step, bind, read_runbook
+from watchkeeper.core.runbooks import Bound, Runbook, Step, bind, missing, read_runbook
 from watchkeeper.core.runs.values import Plan, PlanStep
 
 PHASE_ORDER = ("diagnose", "fix", "verify", "rollback")
@@ -30,7 +31,8 @@ def freeze(
         if unknown:
             raise Usage(f"{file.path} has no step {', '.join(unknown)}.", f"Its steps: {', '.join(s.id for s in steps)}.")
         steps = [step for step in steps if step.id in only]
-    values = {**_defaults(runbook), **params}
+    values = {**runbook.params, **params}
+    _one_procedure(runbook, steps, file.path)
     planned: list[PlanStep] = []
     for step in sorted(steps, key=lambda each: PHASE_ORDER.index(each.phase)):
         for host in _hosts(step, runbook, inventory, service, file.path):
@@ -40,14 +42,14 @@ def freeze(
 
 
 def _planned(index: int, step: Step, host: str, values: Mapping[str, str]) -> PlanStep:
-    missing = tuple(p.name for p in step.parameters if p.name not in values and p.default is None)
-    bound = bind(step, values) if not missing and not step.manual else Binding(step.text, {})
+    unfilled = missing(step, values)
+    bound = bind(step, values) if not unfilled and not step.manual else Bound(step.text)
     return PlanStep(
         index=index,
         id=step.id,
         phase=step.phase,  # type: ignore[arg-type]  # text steps were left out above
         title=step.title,
-        text=bound.text,
+        text=f"cd {shlex.quote(step.cwd)} || exit 1\n{bound.text}" if step.cwd and step.language else bound.text,
         language=step.language,
         risk=step.risk,
         host=host,
@@ -55,7 +57,7 @@ def _planned(index: int, step: Step, host: str, values: Mapping[str, str]) -> Pl
         why="" if step.unattended else (step.why or ""),
         alternatives=step.alternatives or "",
         environment=bound.environment,
-        missing=missing,
+        missing=unfilled,
         timeout_s=step.timeout_s or (60.0 if step.phase == "diagnose" else 300.0),
         retries=max(1, step.retries or 1),
         every_s=step.every_s or 0.0,
@@ -66,10 +68,19 @@ def _planned(index: int, step: Step, host: str, values: Mapping[str, str]) -> Pl
     )
 
 
-def _defaults(runbook: Runbook) -> dict[str, str]:
-    own = runbook.front_matter.get("watchkeeper")
-    params = own.get("params") if isinstance(own, Mapping) else None
-    return {str(name): str(value) for name, value in params.items()} if isinstance(params, Mapping) else {}
+def _one_procedure(runbook: Runbook, steps: Sequence[Step], path: str) -> None:
+    """A document with several procedures that change things is no single answer: which one is meant must be said."""
+    kept = {id(step) for step in steps}
+    fixing = [
+        procedure.title
+        for procedure in runbook.procedures
+        if any(step.phase == "fix" and step.risk != "read" and id(step) in kept for step in procedure.steps)
+    ]
+    if len(fixing) > 1:
+        raise Usage(
+            f"{path} holds {len(fixing)} procedures that change something: {', '.join(fixing)}.",
+            "Put each into a file of its own, or name the steps to run.",
+        )
 
 
 def _hosts(step: Step, runbook: Runbook, inventory: Inventory, service: Service | None, path: str) -> tuple[str, ...]:
@@ -77,9 +88,8 @@ def _hosts(step: Step, runbook: Runbook, inventory: Inventory, service: Service 
         return (step.host,)
     if service and service.hosts:
         return service.hosts
-    own = runbook.front_matter.get("watchkeeper")
-    if isinstance(own, Mapping) and own.get("host"):
-        return (str(own["host"]),)
+    if runbook.host:
+        return (runbook.host,)
     if len(inventory.hosts) == 1:
         return tuple(inventory.hosts)
     raise Usage(

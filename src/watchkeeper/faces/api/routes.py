@@ -154,7 +154,7 @@ def incidents(request: HttpRequest, status: str = "", limit: int = 50, before: i
     actor_of(request)
     if status not in ("", "open", "closed"):
         raise Usage(f"An incident is open or closed, not {status!r}.", "Use status=open or status=closed.")
-    found = application().incidents.list(Status(status) if status else None, min(limit, 500), before)
+    found = application().incidents.newest(Status(status) if status else None, min(limit, 500), before)
     return {"incidents": [incident_json(each) for each in found]}
 
 
@@ -167,7 +167,7 @@ def incident(request: HttpRequest, number: int) -> dict[str, Any]:
 
 def _whole(app: Application, incident: Incident) -> dict[str, Any]:
     with app.store.read() as session:
-        told = [
+        told: list[dict[str, Any]] = [
             {**to_json(each), "attempts": to_json(session.attempts(each.id))}
             for each in session.notifications(incident=incident.id)
         ]
@@ -175,7 +175,7 @@ def _whole(app: Application, incident: Incident) -> dict[str, Any]:
         **incident_json(incident),
         "timeline": to_json(app.incidents.timeline(incident.id)),
         "suspects": to_json(app.incidents.suspects(incident)),
-        "runs": [run_json(run, app.runs.approvals(run.id)) for run in app.runs.list(incident=incident.id)],
+        "runs": [run_json(run, app.runs.approvals(run.id)) for run in app.runs.newest(incident=incident.id)],
         "notifications": told,
     }
 
@@ -206,14 +206,14 @@ def note(request: HttpRequest, number: int, body: Note) -> dict[str, Any]:
 @api.get("/runbooks")
 def runbooks(request: HttpRequest) -> dict[str, Any]:
     actor_of(request)
-    return {"runbooks": [runbook_json(*each) for each in application().runbooks.list()]}
+    return {"runbooks": [runbook_json(*each) for each in application().runbooks.catalogue()]}
 
 
 @api.get("/runbooks/{path:path}")
 def runbook(request: HttpRequest, path: str) -> dict[str, Any]:
     actor_of(request)
     file, read, services = application().runbooks.get(path)
-    return {"runbook": {**runbook_json(file, read, services), **show(read)["runbook"]}}
+    return {"runbook": runbook_json(file, read, services) | dict(show(read)["runbook"])}
 
 
 @api.post("/runs")
@@ -228,7 +228,7 @@ def start_run(request: HttpRequest, body: StartRun) -> dict[str, Any]:
 @api.get("/runs")
 def list_runs(request: HttpRequest, incident: int | None = None, active: bool = False, limit: int = 50) -> dict[str, Any]:
     actor_of(request)
-    return {"runs": [run_json(run) for run in application().runs.list(incident, active, min(limit, 500))]}
+    return {"runs": [run_json(run) for run in application().runs.newest(incident, active, min(limit, 500))]}
 
 
 @api.get("/runs/{number}")
@@ -274,7 +274,7 @@ def resume(request: HttpRequest, number: int, body: Empty | None = None) -> dict
 @api.get("/grants")
 def grants(request: HttpRequest) -> dict[str, Any]:
     actor_of(request)
-    return {"grants": to_json(application().grants.list())}
+    return {"grants": to_json(application().grants.newest())}
 
 
 @api.post("/grants")
@@ -306,7 +306,7 @@ def switch_automation(request: HttpRequest, body: Switch) -> dict[str, Any]:
 @api.get("/log")
 def log(request: HttpRequest, limit: int = 50, before: int | None = None, text: str = "") -> dict[str, Any]:
     actor_of(request)
-    return {"entries": [entry_json(each) for each in application().log.list(min(limit, 500), before, text)]}
+    return {"entries": [entry_json(each) for each in application().log.newest(min(limit, 500), before, text)]}
 
 
 @api.post("/log")
@@ -366,7 +366,7 @@ def changes(request: HttpRequest, hours: float = 24.0) -> dict[str, Any]:
     actor_of(request)
     app = application()
     now = app.clock()
-    return {"changes": to_json(app.changes.list(now - min(hours, 24 * 90) * 3600.0, now))}
+    return {"changes": to_json(app.changes.newest(now - min(hours, 24 * 90) * 3600.0, now))}
 
 
 @api.post("/links")

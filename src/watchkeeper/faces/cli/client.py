@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     class Transport(Protocol):
         """One request, one answer: (status, headers in lower case, body)."""
 
-        def request(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]: ...
+        def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, Mapping[str, str], bytes]: ...
 
 
 BASE = "/api/v1"
@@ -51,7 +51,7 @@ class Client:
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
         """GET; query values that are None or empty are left out."""
-        return self._json("GET", with_query(path, query), None)
+        return self._json("GET", with_query(path, query))
 
     def post(self, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         """POST a JSON object."""
@@ -61,7 +61,7 @@ class Client:
         """GET something that is not JSON, as text."""
         return self.raw("GET", path)[1].decode("utf-8", "replace")
 
-    def raw(self, method: str, path: str, body: bytes | None = None) -> tuple[Mapping[str, str], bytes]:
+    def raw(self, method: str, path: str, body: bytes = b"") -> tuple[Mapping[str, str], bytes]:
         """(headers, bytes) of one answer; raises the core error that an `{"error": ...}` answer names."""
         full = path if path.startswith(BASE) else BASE + path
         status, headers, answer = self.transport.request(method, full, body)
@@ -82,7 +82,7 @@ class Client:
                 time.sleep(pause_s)
             offset = following
 
-    def _json(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+    def _json(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
         answer = self.raw(method, path, body)[1]
         try:
             decoded = json.loads(answer)
@@ -104,19 +104,19 @@ class SocketTransport:
         self.actor = actor
         self.timeout_s = timeout_s
 
-    def request(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+    def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
         """Send, and read the answer to its end. Raises `NoAnswer`."""
         deadline = time.monotonic() + self.timeout_s
         lines = [f"{method} {path} HTTP/1.1", "Host: watchkeeper", "Connection: close", "Accept: */*"]
         if self.actor:
             lines.append(f"X-Watchkeeper-Actor: {self.actor}")
-        if body is not None:
+        if method != "GET":
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         try:
             with open_socket(self.path, min(self.timeout_s, 5.0)) as connection:
                 connection.settimeout(self.timeout_s)
-                connection.sendall(head + (body or b""))
+                connection.sendall(head + body)
                 return parse_answer(read_all(connection, deadline))
         except TimeoutError:
             raise errors.NoAnswer(
@@ -242,8 +242,18 @@ def error_of(status: int, body: bytes, what: str) -> errors.WatchkeeperError:
     except (ValueError, KeyError, TypeError, AttributeError):
         known = {400: "usage", 401: "forbidden", 403: "forbidden", 404: "not_found", 409: "locked", 422: "invalid"}
         kind, hint = known.get(status, "problem"), "Its log in the state directory says more."
-        sentence = f"watchkeeper answered {status} to {what}, without a reason."
+        sentence = f"watchkeeper answered {status} to {what}{_detail(body)}."
     return ERRORS.get(kind, errors.WatchkeeperError)(sentence, hint)
+
+
+def _detail(body: bytes) -> str:
+    """What a refused request body says about its fields, as frameworks write it; bounded."""
+    try:
+        found = json.loads(body)["detail"]
+        told = [f"{one['loc'][-1]}: {one['msg']}" for one in found] if isinstance(found, list) else [str(found)]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return ", without a reason"
+    return ": " + "; ".join(told)[:300]
 
 
 def answers(socket_path: str) -> bool:
@@ -263,6 +273,11 @@ def connect(ops: str, state: str, actor: str = "", timeout_s: float = 60.0) -> C
     path = os.path.join(state, "main.sock")
     if answers(path):
         return Client(path, actor, timeout_s)
+    import atexit
+    from pathlib import Path
+
     from watchkeeper.bootstrap.main import local_client
 
-    return Client(transport=local_client(ops, state))
+    local = local_client(Path(ops), Path(state))
+    atexit.register(local.close)
+    return Client(transport=local)

@@ -20,7 +20,7 @@ DEFAULT_ACTION = "list"
 EXAMPLES = """\
   wk log                             the newest entries
   wk log show 12
-  wk log add "Raised the worker count to 4" --section "Reason=queue grew" --service shop
+  wk log add "Raised the worker count to 4" --section "Reason=queue grew"
   wk log verify                      recomputes the whole chain
   wk log export > OPERATIONS_LOG.md"""
 
@@ -37,13 +37,12 @@ def add_parser(commands: Any) -> None:
     )
     verb(actions, "export", "The whole log as Markdown, on standard output.")
     verb(actions, "verify", "Recompute the chain; exit code 1 when it was tampered with.")
-    added = verb(actions, "add", "Write an entry. Sections may also come as text on standard input (--stdin).")
+    added = verb(actions, "add", "Write an entry; its text comes from --section or, with --stdin, from standard input.")
     added.add_argument("title", metavar="TITLE")
-    added.add_argument("--type", default="Note", help="Note, Change, Maintenance, ... (default: Note)")
+    added.add_argument("--type", default="Maintenance", help="a word of yours (default: Maintenance)")
     added.add_argument("--severity", default="Low", help="Low, Medium, High, Critical (default: Low)")
-    added.add_argument("--service", default="", help="about which service")
     added.add_argument("--section", action="append", default=[], metavar="HEADING=TEXT", help="may be repeated")
-    added.add_argument("--stdin", action="store_true", help="read the section Change from standard input")
+    added.add_argument("--stdin", action="store_true", help="read its text (Markdown) from standard input")
     added.add_argument("--corrects", type=int, metavar="N", help="which entry this one corrects")
 
 
@@ -87,8 +86,8 @@ def page(entry: dict[str, Any]) -> str:
     ]
     if entry.get("corrects"):
         lines.append(f"Corrects entry {entry['corrects']}.")
-    for heading, text in entry.get("sections") or []:
-        lines += ["", render.line(heading), render.block(text, "  ")]
+    for section in entry.get("sections") or []:
+        lines += ["", render.line(section["heading"]), render.block(section["text"], "  ")]
     facts = entry.get("facts") or {}
     if facts:
         lines += ["", render.table([(name, value) for name, value in sorted(facts.items())], indent=2)]
@@ -126,15 +125,14 @@ def verify(client: Client, arguments: Namespace) -> int:
 
 def add(client: Client, arguments: Namespace) -> int:
     """Append an entry that a person wrote."""
-    sections = [section(word) for word in arguments.section]
+    sections = [written(word) for word in arguments.section]
     if arguments.stdin:
-        sections.insert(0, ("Change", sys.stdin.read(1_000_000)))
+        sections.insert(0, sys.stdin.read(1_000_000).strip())
     body: dict[str, object] = {
         "title": arguments.title,
         "type": arguments.type,
         "severity": arguments.severity,
-        "sections": sections,
-        "facts": {"service": arguments.service} if arguments.service else {},
+        "body": "\n\n".join(sections),
     }
     if arguments.corrects is not None:
         body["corrects"] = arguments.corrects
@@ -143,9 +141,9 @@ def add(client: Client, arguments: Namespace) -> int:
     return 0
 
 
-def section(word: str) -> tuple[str, str]:
-    """``Reason=queue grew`` as (heading, text). Raises `Usage`."""
+def written(word: str) -> str:
+    """``Reason=queue grew`` as Markdown with a bold label. Raises `Usage`."""
     heading, separator, text = word.partition("=")
     if not separator or not heading.strip():
         raise Usage(f"--section {word} is not HEADING=TEXT.", 'Example: --section "Reason=queue grew"')
-    return heading.strip(), text
+    return f"**{heading.strip()}**: {text.strip()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from watchkeeper.core.errors import NoAnswer
 from watchkeeper.faces.cli import render
 from watchkeeper.faces.cli.parsers import verb
 from watchkeeper.faces.cli.places import client_of
@@ -26,7 +27,10 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print the link (it signs in who follows it first: it goes to standard output only)."""
-    answer = client_of(arguments).post("/links")
+    client = client_of(arguments)
+    if client.local:
+        raise NoAnswer("No page is served: watchkeeper does not run for this ops repo.", "Start it with 'wk up'.")
+    answer = client.post("/links")
     if arguments.json:
         render.show_json(answer)
     else:

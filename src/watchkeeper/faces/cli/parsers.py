@@ -75,6 +75,9 @@ class Parser(argparse.ArgumentParser):
 def _sentence(message: str) -> str:
     """argparse's own phrases, as sentences."""
     message = message.replace("the following arguments are required:", "missing:").replace("argument ", "", 1)
+    if "invalid int value:" in message:
+        name, _, word = message.partition(": invalid int value: ")
+        return f"{name} is {word}, which is not a whole number."
     if "invalid choice:" in message:
         wrong = message.partition("invalid choice: ")[2]
         word, _, choices = wrong.partition(" (choose from ")

@@ -34,10 +34,16 @@ def step_text(step: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def plan_text(plan: dict[str, Any]) -> str:
-    """A whole plan: what would run, where, how dangerous."""
+def planned_steps(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """The frozen steps of a run."""
+    return [step["plan"] for step in run.get("steps") or []]
+
+
+def plan_text(run: dict[str, Any]) -> str:
+    """The whole plan of a run: what would run, where, how dangerous."""
+    plan = run["plan"]
     head = f"{render.line(plan['runbook'])} for {render.line(plan['service'] or 'no service')}"
-    return "\n\n".join([head, *(step_text(step) for step in plan["steps"])])
+    return "\n\n".join([head, *(step_text(step) for step in planned_steps(run))])
 
 
 def ended_well(run: dict[str, Any]) -> bool:

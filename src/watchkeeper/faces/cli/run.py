@@ -48,12 +48,12 @@ def run(arguments: Namespace) -> int:
     client = client_of(arguments)
     planned = client.post("/runs", {**request, "dry_run": True})["run"]
     if arguments.dry_run:
-        render.show_json({"run": planned}) if arguments.json else print(plans.plan_text(planned["plan"]))
+        render.show_json({"run": planned}) if arguments.json else print(plans.plan_text(planned))
         return 0
-    refuse_missing(planned["plan"])
+    refuse_missing(planned)
     if not arguments.yes:
-        render.note(plans.plan_text(planned["plan"]))
-    if not render.confirm(question(planned["plan"]), arguments.yes):
+        render.note(plans.plan_text(planned))
+    if not render.confirm(question(plans.planned_steps(planned)), arguments.yes):
         raise Forbidden("Nothing was started: you did not say yes.")
     started = client.post("/runs", {**request, "dry_run": False})["run"]
     refuse_changed(client, planned, started)
@@ -74,13 +74,15 @@ def parameters(words: list[str]) -> dict[str, str]:
     return values
 
 
-def refuse_missing(plan: dict[str, Any]) -> None:
+def refuse_missing(planned: dict[str, Any]) -> None:
     """Unfilled placeholders never run: say all of them before asking. One of a menu may stay open."""
-    needy = [step for step in plan["steps"] if not step.get("alternatives") and not step.get("manual")]
+    needy = [step for step in plans.planned_steps(planned) if not step.get("alternatives") and not step.get("manual")]
     missing = sorted({name for step in needy for name in step.get("missing") or ()})
     if missing:
         words = " ".join(f"--param {name}=..." for name in missing)
-        raise Usage(f"{plan['runbook']} needs a value for {', '.join(missing)}. Nothing was started.", f"Add {words}")
+        raise Usage(
+            f"{planned['plan']['runbook']} needs a value for {', '.join(missing)}. Nothing was started.", f"Add {words}"
+        )
 
 
 def refuse_changed(client: Client, planned: dict[str, Any], started: dict[str, Any]) -> None:
@@ -93,9 +95,8 @@ def refuse_changed(client: Client, planned: dict[str, Any], started: dict[str, A
         )
 
 
-def question(plan: dict[str, Any]) -> str:
+def question(steps: list[dict[str, Any]]) -> str:
     """The one question: how many commands, which of them change, on which hosts."""
-    steps = plan["steps"]
     hosts = sorted({step["host"] or "this host" for step in steps})
     risky = [step for step in steps if step["risk"] != "read"]
     destroys = sum(step["risk"] == "destroy" for step in steps)
@@ -110,14 +111,14 @@ def question(plan: dict[str, Any]) -> str:
 
 def follow(client: Client, number: int, quiet: bool = False) -> dict[str, Any]:
     """Show a run as it goes, until it ends or waits for somebody. Ctrl-C leaves it running."""
-    shown: dict[int, int] = {}
+    shown: dict[int, Shown] = {}
     begun = time.monotonic()
     try:
         while True:
             current: dict[str, Any] = client.get(f"/runs/{number}")["run"]
-            if not quiet:
-                for step in current.get("steps") or []:
-                    show_step(client, number, step, shown)
+            for step in [] if quiet else current.get("steps") or []:
+                if step["state"] not in ("planned", "waits"):
+                    shown.setdefault(step["index"], Shown(client, number)).update(step)
             if current["state"] in plans.ENDED or current["state"] == "parked":
                 return current
             if current["state"] == "ready" and time.monotonic() - begun > START_WITHIN_S:
@@ -128,32 +129,45 @@ def follow(client: Client, number: int, quiet: bool = False) -> dict[str, Any]:
         raise
 
 
-def show_step(client: Client, number: int, step: dict[str, Any], shown: dict[int, int]) -> None:
-    """Print what is new of one step: its head at first sight, then output, then how it ended (offset -1: all said)."""
-    index = step["index"]
-    if step["state"] in ("planned", "waits") or shown.get(index) == -1:
-        return
-    if index not in shown:
-        shown[index] = 0
-        print(plans.step_head(step["plan"]), flush=True)
-    ended = step["state"] != "running"
-    if step.get("started_at"):
-        shown[index] = show_output(client, number, index, shown[index], to_end=ended)
-    if ended:
-        print(f"  -> {plans.step_result(step)}", flush=True)
-        shown[index] = -1
+class Shown:
+    """What was printed of one step: its head at first sight, then whole lines of output, then how it ended."""
 
+    def __init__(self, client: Client, number: int) -> None:
+        self._client = client
+        self._number = number
+        self._attempt: int | None = None
+        self._offset = 0
+        self._rest = b""
+        self._over = False
 
-def show_output(client: Client, number: int, index: int, offset: int, to_end: bool) -> int:
-    """Print output from `offset`; the new offset."""
-    while True:
-        headers, chunk = client.raw("GET", f"/runs/{number}/steps/{index}/output?offset={offset}")
-        if not chunk:
-            return offset
-        print(render.block(chunk.decode("utf-8", "replace")), flush=True)
-        offset = int(headers.get("x-next-offset", offset + len(chunk)))
-        if not to_end:
-            return offset
+    def update(self, step: dict[str, Any]) -> None:
+        """Print what is new. A new attempt begins again."""
+        if step.get("attempt", 0) != self._attempt:
+            self._attempt, self._offset, self._rest, self._over = step.get("attempt", 0), 0, b"", False
+            print(plans.step_head(step["plan"]), flush=True)
+        if self._over:
+            return
+        ended = step["state"] != "running"
+        if step.get("started_at"):
+            self._output(step["index"], ended)
+        if ended:
+            print(f"  -> {plans.step_result(step)}", flush=True)
+            self._over = True
+
+    def _output(self, index: int, ended: bool) -> None:
+        """Print the output from where we are; a line that is not whole yet waits for its end."""
+        while True:
+            path = f"/runs/{self._number}/steps/{index}/output?offset={self._offset}"
+            headers, chunk = self._client.raw("GET", path)
+            self._offset = int(headers.get("x-next-offset", self._offset + len(chunk)))
+            lines, newline, rest = (self._rest + chunk).rpartition(b"\n")
+            self._rest = rest
+            if newline:
+                print(render.block(lines.decode("utf-8", "replace")), flush=True)
+            if not chunk or not ended:
+                break
+        if ended and self._rest:
+            print(render.block(self._rest.decode("utf-8", "replace")), flush=True)
 
 
 def finish(final: dict[str, Any], arguments: Namespace) -> int:

@@ -61,9 +61,9 @@ def show(arguments: Namespace) -> int:
 
     book = read_runbook(text, path)
     if arguments.json:
-        from dataclasses import asdict
+        from watchkeeper.core.runbooks import show as as_data
 
-        render.show_json({"runbook": asdict(book)})
+        render.show_json(as_data(book))
     else:
         print(page(book))
     return 0

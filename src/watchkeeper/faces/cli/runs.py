@@ -128,5 +128,5 @@ def waiting_step(found: dict[str, Any], index: int | None) -> tuple[dict[str, An
     if len(chosen) > 1:
         steps = ", ".join(str(one["step"]) for one in chosen)
         raise Usage(f"Run {found['id']} waits for one of several steps: {steps}.", "Pick one with --step INDEX.")
-    plan = {step["index"]: step for step in found["plan"]["steps"]}
-    return chosen[0], plan[chosen[0]["step"]]
+    planned = {step["index"]: step for step in plans.planned_steps(found)}
+    return chosen[0], planned[chosen[0]["step"]]

@@ -5,35 +5,33 @@ from __future__ import annotations
 FILES = {
     "watchkeeper.yaml": """\
 # Who you are, how you are told, what limits hold. 'wk lint' checks every file of this directory,
-# 'wk schema team' prints the JSON Schema for your editor.
+# 'wk schema watchkeeper' prints the JSON Schema for your editor.
 team: our team
 timezone: UTC                  # of schedules and of the log, as Europe/Berlin
 
 # How to tell people. Values that are secret stay out of this repo: name them in secrets.yaml.
 # channels:
-#   - name: push
+#   push:
 #     apprise: secret:push-url                     # any of the services that Apprise knows
-#   - name: room
-#     webhook: https://chat.example.org/hooks/ops
-#   - name: bell
+#   room:
+#     webhook: https://chat.example.org/hooks/ops  # one JSON POST; add #secret:room-key to have it signed
+#   bell:
 #     script: tools/ring.sh                        # gets the message as JSON on standard input
 # escalation: [push, room]                         # tried in this order until one takes it
 """,
     "hosts.yaml": """\
 # How to reach each host. 'local' is the machine that watchkeeper runs on.
 hosts:
-  - name: here
-    local: true
-# - name: app1
+  here: {local: true}
+# app1:
 #   ssh: deploy@app1.example.org                   # ~/.ssh/config and known_hosts are honoured
 #   become: sudo -n                                # for steps that need it; never asks a password
 """,
     "databases.yaml": """\
 # Named connections for checks of kind sql.
 # databases:
-#   - name: shop
-#     postgresql: secret:shop-database             # or sqlite: /srv/shop/shop.db
-databases: []
+#   shop: {postgresql: secret:shop-database}       # or {sqlite: /srv/shop/shop.db}
+databases: {}
 """,
     "secrets.yaml": """\
 # Where secrets are read from. Their values are never stored here.

@@ -99,7 +99,9 @@ def waiting(found: list[dict[str, Any]]) -> str:
     lines = ["Waiting for your approval"] if found else []
     for one in found:
         until = f", until {render.clock(one['expires_at'])}" if one.get("expires_at") else ""
-        lines.append(f"  Run {one['run']}, step {one['step']} on {render.line(one.get('host') or 'this host')}{until}")
+        risk = f" ({render.RISK_WORDS.get(one['risk'], one['risk'])})" if one.get("risk") else ""
+        where = render.line(one.get("host") or "this host")
+        lines.append(f"  Run {one['run']}, step {one['step']} on {where}{risk}{until}")
         lines.append(render.block(one.get("text") or "", "    | "))
         lines.append(f"    wk runs approve {one['run']} --step {one['step']}")
     return "\n".join(lines)
@@ -133,8 +135,9 @@ def watch(status: dict[str, Any]) -> str:
     lines = []
     found = status.get("watch") or {}
     if not found.get("running", True):
-        told = found.get("sentence") or "The watch does not run: nothing is asked, every state is as old as it says."
-        lines.append(render.line(told))
+        told = str(found.get("sentence") or "The watch does not run: nothing is asked, states are as old as they say.")
+        if told not in str(status.get("sentence")):
+            lines.append(render.line(told))
     automation = status.get("automation") or {}
     if not automation.get("on", True):
         lines.append(render.line(f"Automation is off: {automation.get('why') or 'no reason given'}. wk automation on"))

@@ -11,5 +11,5 @@ def make(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("store", "0001_initial")]  # noqa: RUF012
-    operations = [migrations.RunPython(make, elidable=False)]  # noqa: RUF012
+    dependencies = (("store", "0001_initial"),)
+    operations = (migrations.RunPython(make, elidable=False),)

@@ -14,5 +14,6 @@ from watchkeeper.store.models.runs import Run, RunStep
 from watchkeeper.store.models.settings import Cursor, Setting
 
 __all__ = [
-    "Approval", "Attempt", "Change", "Cursor", "Event", "Grant", "Incident", "Notification", "Run", "RunStep", "Setting",
+    "Approval", "Attempt", "Change", "Cursor", "Event", "Grant", "Incident", "Notification", "Run", "RunStep",
+    "Setting",
 ]  # fmt: skip

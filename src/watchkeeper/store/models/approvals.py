@@ -19,7 +19,7 @@ class Approval(models.Model):
 
     class Meta:
         db_table = "approval"
-        indexes = [
+        indexes = (
             models.Index(fields=["run", "id"], name="approval_by_run"),
             models.Index(fields=["id"], name="approval_pending", condition=Q(decided="")),
-        ]
+        )

@@ -18,4 +18,4 @@ class Change(models.Model):
 
     class Meta:
         db_table = "change"
-        indexes = [models.Index(fields=["at", "id"], name="change_by_time")]
+        indexes = (models.Index(fields=["at", "id"], name="change_by_time"),)

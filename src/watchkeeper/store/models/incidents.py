@@ -30,10 +30,10 @@ class Incident(models.Model):
 
     class Meta:
         db_table = "incident"
-        indexes = [
+        indexes = (
             models.Index(fields=["status", "id"], name="incident_by_status"),
             models.Index(fields=["service", "closed_at"], name="incident_by_service"),
-        ]
+        )
 
 
 class Event(models.Model):
@@ -50,4 +50,4 @@ class Event(models.Model):
 
     class Meta:
         db_table = "incident_event"
-        indexes = [models.Index(fields=["incident", "id"], name="event_by_incident")]
+        indexes = (models.Index(fields=["incident", "id"], name="event_by_incident"),)

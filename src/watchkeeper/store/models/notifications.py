@@ -27,10 +27,10 @@ class Notification(models.Model):
 
     class Meta:
         db_table = "notification"
-        indexes = [
+        indexes = (
             models.Index(fields=["due_at"], name="notification_due", condition=Q(delivered_at__isnull=True)),
             models.Index(fields=["incident", "id"], name="notification_by_incident"),
-        ]
+        )
 
 
 class Attempt(models.Model):
@@ -46,4 +46,4 @@ class Attempt(models.Model):
 
     class Meta:
         db_table = "notification_attempt"
-        indexes = [models.Index(fields=["notification", "id"], name="attempt_by_notification")]
+        indexes = (models.Index(fields=["notification", "id"], name="attempt_by_notification"),)

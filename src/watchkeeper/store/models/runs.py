@@ -27,10 +27,10 @@ class Run(models.Model):
 
     class Meta:
         db_table = "run"
-        indexes = [
+        indexes = (
             models.Index(fields=["state", "id"], name="run_by_state"),
             models.Index(fields=["incident", "id"], name="run_by_incident"),
-        ]
+        )
 
 
 class RunStep(models.Model):
@@ -42,6 +42,8 @@ class RunStep(models.Model):
     plan = models.TextField()
     state = models.TextField()
     attempt = models.IntegerField(default=0)
+    boot = models.TextField(default="")
+    sent = models.BooleanField(default=False)
     decided_by = models.TextField(default="")
     started_at = models.FloatField(null=True)
     ended_at = models.FloatField(null=True)
@@ -51,4 +53,4 @@ class RunStep(models.Model):
 
     class Meta:
         db_table = "run_step"
-        constraints = [models.UniqueConstraint(fields=["run", "index"], name="run_step_once")]
+        constraints = (models.UniqueConstraint(fields=["run", "index"], name="run_step_once"),)

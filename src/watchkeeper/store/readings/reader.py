@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from watchkeeper.core.checks import Flip, Judged, Reading, Settled, Verdict
+from watchkeeper.core.checks import Flip, Judged, Reading, Settled, State, Verdict
 from watchkeeper.store.readings.schema import STATES, refuse_newer, unpack_values, version_of
 from watchkeeper.store.readings.writer import read_settled
 
@@ -27,9 +27,25 @@ class ReadingsReader:
 
     def flips(self, after: int, limit: int = 200) -> list[Flip]:
         """Flips with seq > after, oldest first."""
+        return self._flips("seq > ? order by seq limit ?", (after, limit))
+
+    def flips_between(self, since: float, until: float) -> list[Flip]:
+        """Flips with since <= at < until, oldest first."""
+        return self._flips("at >= ? and at < ? order by at, seq", (since, until))
+
+    def states_at(self, at: float) -> dict[str, State]:
+        """The settled state of every check that had flipped before `at`."""
+        query = "select check_key, after_state from flip where seq in (select max(seq) from flip where at < ? group by check_key)"
+        return {check: STATES[state] for check, state in self._rows(query, (at,))}
+
+    def newest_flip(self) -> int:
+        """The seq of the newest flip; 0 when there is none."""
+        return next((int(seq or 0) for (seq,) in self._rows("select max(seq) from flip", ())), 0)
+
+    def _flips(self, where: str, values: tuple[object, ...]) -> list[Flip]:
         query = (
             "select seq, check_key, service, host, at, before_state, after_state, reason, vals, rule_hash, rule"
-            " from flip where seq > ? order by seq limit ?"
+            f" from flip where {where}"
         )
         return [
             Flip(
@@ -45,9 +61,7 @@ class ReadingsReader:
                 rule_hash,
                 rule,
             )
-            for seq, check, service, host, at, before, after, reason, vals, rule_hash, rule in self._rows(
-                query, (after, limit)
-            )
+            for seq, check, service, host, at, before, after, reason, vals, rule_hash, rule in self._rows(query, values)
         ]
 
     def readings(self, check: str, since: float, limit: int = 1000) -> list[Judged]:

@@ -108,7 +108,7 @@ class ReadingsWriter:
             self._connection.execute(
                 "delete from ping where check_key = ?1"
                 " and id <= (select id from ping where check_key = ?1 order by id desc limit 1 offset 1000)"
-                " and id < (select max(id) from ping where check_key = ?1 and status = 'success')",
+                " and id != (select coalesce(max(id), 0) from ping where check_key = ?1 and status = 'success')",
                 (ping.check,),
             )
 
@@ -136,7 +136,7 @@ class ReadingsWriter:
             first, last = self._connection.execute("select min(rowid), max(rowid) from reading").fetchone()
             if first is None:
                 return 0
-            overdue = first + slice_rows if last - first >= self._keep_rows else first
+            overdue = max(first, last - self._keep_rows + 1)
             query = "delete from reading where rowid < ? and (at < ? or rowid < ?)"
             cursor = self._connection.execute(query, (first + slice_rows, now - self._keep_s, overdue))
             return cursor.rowcount

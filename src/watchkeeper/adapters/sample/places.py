@@ -1,0 +1,130 @@
+"""Where a demo keeps its things: one directory with the ops repo, the fleet's run-time state, and nothing elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchkeeper.core.errors import Invalid
+
+PORTS = ("shop", "worker", "docs", "tls")
+LONGEST_SOCKET = 95
+"""supervisord binds `supervisor.sock.PID` first, and the kernel takes 107 bytes."""
+_PLAIN = re.compile(r"[A-Za-z0-9._/@+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories of one demo, as absolute paths."""
+
+    directory: Path
+
+    @classmethod
+    def of(cls, directory: str | Path) -> Places:
+        """The places below `directory`. Raises `Invalid` when its path cannot be used in runbooks or for a socket."""
+        places = cls(Path(os.path.abspath(directory)))
+        if not _PLAIN.fullmatch(str(places.directory)):
+            raise Invalid(
+                f"The demo cannot live in {places.directory}: its path holds a space or another special character.",
+                "Choose a plain one: wk demo --dir /tmp/harbour.",
+            )
+        length = len(str(places.supervisor_socket))
+        if length > LONGEST_SOCKET:
+            raise Invalid(
+                f"The demo cannot live in {places.directory}: the path of its socket has {length} characters, "
+                f"at most {LONGEST_SOCKET} work.",
+                "Choose a shorter one: wk demo --dir /tmp/harbour.",
+            )
+        return places
+
+    @property
+    def ops(self) -> Path:
+        """The sample ops repo."""
+        return self.directory / "ops"
+
+    @property
+    def state(self) -> Path:
+        """watchkeeper's own state directory for it."""
+        return self.ops / ".watchkeeper"
+
+    @property
+    def fleet(self) -> Path:
+        """Programs, settings, data, logs and sockets of the fleet."""
+        return self.directory / "fleet"
+
+    @property
+    def facts(self) -> Path:
+        """fleet.json: where it was made, and its ports."""
+        return self.fleet / "fleet.json"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """Where supervisord listens."""
+        return self.fleet / "supervisor.sock"
+
+    @property
+    def database(self) -> Path:
+        """The order desk's SQLite database."""
+        return self.fleet / "data" / "shop.db"
+
+    @property
+    def settings_file(self) -> Path:
+        """The web shop's settings, named in `config:` of its service."""
+        return self.fleet / "etc" / "shop.env"
+
+    @property
+    def certificate(self) -> Path:
+        """Key and certificate of the documentation site."""
+        return self.fleet / "tls" / "docs.pem"
+
+    def ports(self) -> Mapping[str, int]:
+        """The ports of a fleet that was made. Raises `Invalid` when there is none, or when it was moved."""
+        try:
+            facts = json.loads(self.facts.read_text(encoding="utf-8"))
+            made_in, ports = str(facts["directory"]), {name: int(facts["ports"][name]) for name in PORTS}
+        except FileNotFoundError:
+            raise Invalid(f"There is no sample fleet in {self.directory}.", "'wk demo' makes one.") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Invalid(f"{self.facts} cannot be read ({error}).", f"Delete {self.directory} and start again.") from None
+        if made_in != str(self.directory):
+            raise Invalid(
+                f"The demo in {self.directory} was made in {made_in}, and its files name that place.",
+                f"Move it back, or delete {self.directory} and start again.",
+            )
+        return ports
+
+    def keep_ports(self, ports: Mapping[str, int]) -> None:
+        """Write fleet.json, as a whole or not at all."""
+        fresh = self.facts.with_suffix(".new")
+        fresh.write_text(json.dumps({"directory": str(self.directory), "ports": dict(ports)}, indent=1), encoding="utf-8")
+        os.replace(fresh, self.facts)
+
+
+def free_ports(count: int) -> list[int]:
+    """Different free ports of the loopback interface."""
+    held = []
+    try:
+        for _ in range(count):
+            one = socket.socket()
+            held.append(one)
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on this port of the loopback interface."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,70 @@
+"""Builds the watch: probes, readings store, inventory and loop. Neither Django nor the engine is loaded here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchkeeper.adapters.probes import Probes, Tools
+from watchkeeper.adapters.repositories.directory import DirectoryRepository
+from watchkeeper.adapters.secrets import SecretReader
+from watchkeeper.core.inventory.values import Host, Inventory
+from watchkeeper.services.checks import Limits, Watch
+from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.ports import Clock, HostPort, HostsPort
+from watchkeeper.store.readings.writer import ReadingsWriter
+
+
+@dataclass(slots=True)
+class BuiltWatch:
+    """The watch with what has to be closed after it."""
+
+    watch: Watch
+    probes: Probes
+    readings: ReadingsWriter
+
+    async def close(self) -> None:
+        """Close connections and the store; call it after `watch.run` has ended."""
+        await self.probes.close()
+        self.readings.close()
+
+
+def build_watch(ops: Path, state: Path, *, clock: Clock = time.time, limits: Limits | None = None) -> BuiltWatch:
+    """The watch over this ops repo. The caller holds ``watch.lock``. Raises `Invalid` for a newer readings.db."""
+    readings = ReadingsWriter(state / "readings.db")
+    secrets = SecretReader(ops)
+
+    def secrets_of(inventory: Inventory) -> Callable[[str], str]:
+        secrets.replace(inventory.secrets)
+        return secrets.value
+
+    probes = build_probes(ops, pings=readings)
+    holder = InventoryHolder(DirectoryRepository(ops), clock)
+    return BuiltWatch(Watch(holder, probes, readings, clock, secrets_of, limits=limits), probes, readings)
+
+
+def build_probes(ops: Path, pings: ReadingsWriter | None = None) -> Probes:
+    """The probes for one process; without `pings` heartbeats cannot be asked. Hosts are loaded at their first use."""
+    tools = Tools(pings=pings, base=ops)
+    made: dict[str, object] = {}
+
+    def pool() -> HostsPort:
+        hosts = made.get("pool")
+        if hosts is None:
+            from watchkeeper.adapters.hosts.pool import Hosts
+
+            hosts = made["pool"] = Hosts(tools.hosts)
+        return hosts  # type: ignore[return-value]
+
+    def local() -> HostPort:
+        here = made.get("local")
+        if here is None:
+            from watchkeeper.adapters.hosts.local import LocalHost
+
+            here = made["local"] = LocalHost(Host("here", "local"))
+        return here  # type: ignore[return-value]
+
+    tools.pool, tools.local = pool, local
+    return Probes(tools)

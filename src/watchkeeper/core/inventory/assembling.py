@@ -1,0 +1,256 @@
+"""From models to the values of the inventory: one function per kind of file, with all checks across files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from watchkeeper.core.inventory.checking import Surroundings, assemble_check
+from watchkeeper.core.inventory.fields import SECRET
+from watchkeeper.core.inventory.models import (
+    CheckModel,
+    DatabasesFile,
+    HostModel,
+    HostsFile,
+    ResponseModel,
+    SecretsFile,
+    ServiceFile,
+    TeamFile,
+)
+from watchkeeper.core.inventory.names import Names, service_name
+from watchkeeper.core.inventory.validation import Notes, meant, validate
+from watchkeeper.core.inventory.values import Channel, Check, Database, Host, Response, Secret, Service, Team
+from watchkeeper.core.inventory.yaml_reader import Node
+
+
+def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFile]:
+    """Who we are and the defaults; after a mistake with as much as holds."""
+    model = validate(TeamFile, root, notes)
+    if model is None:
+        return Team(), _as_far_as_it_holds(root)
+    channels = []
+    for name, each in model.channels.items():
+        kind, target = next(
+            (k, getattr(each, k)) for k in ("script", "webhook", "apprise") if getattr(each, k) is not None
+        )
+        channels.append(Channel(name, kind, target, each.timeout))
+        _secret(target, root.get("channels").get(name).get(kind), names, notes)  # type: ignore[union-attr]
+    if model.escalation is not None:
+        listed = root.get("escalation")
+        for name, node in zip(model.escalation, listed.content if listed is not None else (), strict=False):
+            if name not in model.channels:
+                notes.unknown(node, "channel", name, model.channels, "channels in watchkeeper.yaml")
+    escalation = tuple(dict.fromkeys(model.escalation)) if model.escalation is not None else tuple(model.channels)
+    budget = model.budget
+    team = Team(model.team, model.timezone, tuple(channels), escalation, budget.per_service, budget.all)
+    return team, model
+
+
+def _as_far_as_it_holds(root: Node) -> TeamFile:
+    """The parts that other files inherit, so that one mistake here makes no others there."""
+    held = TeamFile()
+    for name in ("timezone", "defaults"):
+        node = root.get(name)
+        quiet = Notes("")
+        if node is not None:
+            part = validate(TeamFile, Node({name: root.content[name]}, 1, 1), quiet)
+            held = held.model_copy(update={name: getattr(part, name)}) if part is not None else held
+    return held
+
+
+def assemble_hosts(root: Node, notes: Notes) -> dict[str, Host]:
+    """All hosts; empty after a mistake."""
+    model = validate(HostsFile, root, notes)
+    return {name: _host(name, each) for name, each in model.hosts.items()} if model is not None else {}
+
+
+def _host(name: str, model: HostModel) -> Host:
+    labels = dict(model.labels)
+    if model.ssh is None:
+        return Host(name, "local", become=model.become, spool=model.spool or "", labels=labels)
+    user, _, address = model.ssh.rpartition("@")
+    return Host(name, "ssh", address.strip("[]"), user, model.port or 0, model.become, model.spool or "", labels)
+
+
+def assemble_databases(root: Node, names: Names, notes: Notes) -> dict[str, Database]:
+    """All named connections; empty after a mistake."""
+    model = validate(DatabasesFile, root, notes)
+    found: dict[str, Database] = {}
+    for name, each in model.databases.items() if model is not None else ():
+        if each.sqlite is not None:
+            found[name] = Database(name, "sqlite", each.sqlite)
+            continue
+        assert each.postgresql is not None
+        node = root.get("databases").get(name).get("postgresql")  # type: ignore[union-attr]
+        _secret(each.postgresql, node, names, notes)
+        if node is not None and not SECRET.match(each.postgresql):
+            _plain_url(each.postgresql, node, notes)
+        found[name] = Database(name, "postgresql", each.postgresql)
+    return found
+
+
+def _plain_url(url: str, node: Node, notes: Notes) -> None:
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres") or not rest:
+        notes.add(node, "another text", "a postgresql:// URL, or secret:NAME", "secret:ledger-url")
+    elif ":" in rest.partition("/")[0].rpartition("@")[0] or "password=" in rest:
+        notes.add(
+            node, "a URL with a password in it", "secret:NAME, and the secret in secrets.yaml", "secret:ledger-url"
+        )
+
+
+def assemble_secrets(root: Node, notes: Notes) -> dict[str, Secret]:
+    """Where all secrets are read from; empty after a mistake."""
+    model = validate(SecretsFile, root, notes)
+    found: dict[str, Secret] = {}
+    for name, each in model.secrets.items() if model is not None else ():
+        if each.env is not None:
+            found[name] = Secret(name, "env", each.env)
+        elif each.file is not None:
+            found[name] = Secret(name, "file", each.file)
+        else:
+            found[name] = Secret(name, "command", each.command or "")
+    return found
+
+
+def _secret(target: str, node: Node | None, names: Names, notes: Notes) -> None:
+    match = SECRET.match(target)
+    if match and node is not None and match.group(1) not in names.secrets and "secrets" not in names.unread:
+        notes.unknown(node, "secret", match.group(1), names.secrets, "secrets.yaml")
+
+
+def assemble_service(file: str, root: Node, names: Names, team: TeamFile, notes: Notes) -> Service | None:
+    """One service with its checks spread over its hosts; None after a mistake in the service's own keys."""
+    model = validate(ServiceFile, root, notes, without=ServiceFile.parts)
+    name = service_name(file, root)
+    _own_names(file, name, root, names, notes)
+    hosts = _known(root, "hosts", "host", names.hosts, "hosts.yaml", notes, quiet="hosts" in names.unread)
+    _known(root, "depends_on", "service", names.services, "services/", notes)
+    around = Surroundings(name, hosts, team.defaults, team.timezone, names)
+    checks = _checks(root, around, notes)
+    responses = _responses(root, name, names, notes)
+    if model is None:
+        return None
+    return Service(
+        name=name,
+        description=model.description,
+        hosts=hosts,
+        depends_on=tuple(dict.fromkeys(model.depends_on)),
+        owner=model.owner,
+        tier=model.tier,
+        config=tuple(model.config),
+        repository=model.repository,
+        logs=tuple(model.logs),
+        docs=tuple(model.docs),
+        checks=tuple(checks),
+        respond=tuple(responses),
+    )
+
+
+def _own_names(file: str, name: str, root: Node, names: Names, notes: Notes) -> None:
+    place = root.get("service") or root
+    files = names.services.get(name, [])
+    if len(files) > 1 and file != files[0]:
+        notes.add(place, f"the service '{name}' a second time", f"each service in one file; it stands in {files[0]}")
+    for needed in names.needs.get(name, []):
+        if _leads_to(needed, name, names):
+            node = root.get("depends_on")
+            assert node is not None
+            item = next(each for each in node.content if str(each.content) == needed)
+            way = "itself" if needed == name else f"{needed}, which depends on {name}"
+            notes.add(item, f"{name} depends on {way}", "services that do not depend on each other in a circle")
+
+
+def _leads_to(start: str, target: str, names: Names) -> bool:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name == target:
+            return True
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(names.needs.get(name, []))
+    return False
+
+
+def _known(
+    root: Node, key: str, what: str, known: Mapping[str, object], where: str, notes: Notes, quiet: bool = False
+) -> tuple[str, ...]:
+    """The names listed under a key; unknown and doubled ones are noted."""
+    node = root.get(key)
+    found: list[str] = []
+    for item in node.content if node is not None and node.is_list else []:
+        name = str(item.content)
+        if not isinstance(item.content, str | int):
+            continue
+        if name in found:
+            notes.add(item, f"'{name}' a second time", f"each {what} once")
+        elif name not in known and not quiet:
+            notes.unknown(item, what, name, known, where)
+        else:
+            found.append(name)
+    return tuple(found)
+
+
+def _items(root: Node, key: str, notes: Notes, example: str) -> list[Node]:
+    node = root.get(key)
+    if node is None or node.content is None:
+        return []
+    if not node.is_list:
+        notes.add(node, node.kind, f"a list of {key}", example)
+        return []
+    return list(node.content)
+
+
+def _checks(root: Node, around: Surroundings, notes: Notes) -> list[Check]:
+    found: list[Check] = []
+    names: dict[str, int] = {}
+    for node in _items(root, "checks", notes, "- name: web"):
+        named = node.get("name")
+        if named is not None and isinstance(named.content, str | int):
+            name = str(named.content)
+            if name in names:
+                notes.add(
+                    named, f"the check '{name}' a second time", f"each check once; it stands in line {names[name]}"
+                )
+                continue
+            names[name] = named.line
+        model = validate(CheckModel, node, notes)
+        if model is not None:
+            found.extend(assemble_check(model, node, around, notes))
+    return found
+
+
+def _responses(root: Node, service: str, names: Names, notes: Notes) -> list[Response]:
+    found: dict[str, Response] = {}
+    for node in _items(root, "respond", notes, "- runbook: runbooks/web-down.md"):
+        model = validate(ResponseModel, node, notes)
+        if model is None:
+            continue
+        to = _known(node, "to", "check", dict.fromkeys(names.checks.get(service, ())), "checks of this service", notes)
+        place = node.get("runbook")
+        assert place is not None
+        _runbook(model, place, names, notes)
+        name = f"{service}/{model.runbook}"
+        if name in found:
+            notes.add(place, f"'{model.runbook}' a second time", "each runbook once; list all its checks in one 'to'")
+        found[name] = Response(
+            name=name,
+            service=service,
+            to=to,
+            runbook=model.runbook,
+            mode=model.mode,
+            at_most=model.at_most,
+            prove_within_s=model.prove_within,
+            params=dict(model.params),
+        )
+    return list(found.values())
+
+
+def _runbook(model: ResponseModel, place: Node, names: Names, notes: Notes) -> None:
+    path = model.runbook
+    if path not in names.runbooks:
+        close = meant(path, names.runbooks)
+        notes.add(place, f"the runbook '{path[:80]}', which is not there", "a file under runbooks/", "", close)
+    elif not names.runbooks[path]:
+        notes.add(place, f"the runbook '{path[:80]}', which cannot be read", "a runbook saved as UTF-8")

@@ -1,0 +1,227 @@
+"""From one check of a service file to the checks of the inventory: rules, place, hosts, hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from watchkeeper.core.checks.kinds import KINDS
+from watchkeeper.core.conditions import Condition, ConditionError, parse_condition, parse_hits, parse_rule
+from watchkeeper.core.conditions.quantities import Limit, quoted
+from watchkeeper.core.conditions.tree import Comparison, Every, Not, Some
+from watchkeeper.core.inventory.models import CheckModel, DefaultsModel
+from watchkeeper.core.inventory.names import Names
+from watchkeeper.core.inventory.probes import PROBES
+from watchkeeper.core.inventory.validation import Notes
+from watchkeeper.core.inventory.values import Check, Probe, Rule, Where
+from watchkeeper.core.inventory.yaml_reader import Node
+
+LEVELS = ("ok", "warn", "crit")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a check inherits. hosts: of its service, only those that exist."""
+
+    service: str
+    hosts: tuple[str, ...]
+    defaults: DefaultsModel
+    timezone: str
+    names: Names
+
+
+def assemble_check(model: CheckModel, node: Node, around: Surroundings, notes: Notes) -> list[Check]:
+    """The check on every host it is asked about; empty after noting what is wrong."""
+    before = len(notes.mistakes)
+    kind = _kind(model, node, notes)
+    if kind is None:
+        return []
+    options = _options(model, kind, around)
+    rules = {level: _read_rule(node, level, kind, notes) for level in LEVELS}
+    rules = _completed(model, kind, rules, node, notes)
+    where = _where(model, kind, node, around, notes)
+    _references(model, node, around, notes)
+    if len(notes.mistakes) > before:
+        return []
+    probe = Probe(kind, options)
+    recover = model.recover if model.recover is not None else around.defaults.recover
+    checks = []
+    for key, host in _keys(model, where, around):
+        checks.append(
+            Check(
+                key=key,
+                service=around.service,
+                name=model.name,
+                host=host,
+                where=where,
+                probe=probe,
+                every_s=model.every if model.every is not None else around.defaults.every,
+                timeout_s=model.timeout if model.timeout is not None else around.defaults.timeout,
+                ok=rules["ok"],
+                warn=rules["warn"],
+                crit=rules["crit"],
+                recover=recover,
+                rule_hash=rule_hash(probe, where, host, [rules[level] for level in LEVELS], recover),
+                was=model.was,
+            )
+        )
+    return checks
+
+
+def _keys(model: CheckModel, where: Where, around: Surroundings) -> list[tuple[str, str | None]]:
+    """(key, host) of each check. Asked from here it is one check, whatever the number of hosts."""
+    key = f"{around.service}/{model.name}"
+    if len(around.hosts) < 2:
+        return [(key, around.hosts[0] if around.hosts else None)]
+    if where == "here":
+        return [(key, None)]
+    return [(f"{key}@{host}", host) for host in around.hosts]
+
+
+def _kind(model: CheckModel, node: Node, notes: Notes) -> str | None:
+    kinds = model.kinds
+    if len(kinds) == 1:
+        return kinds[0]
+    if kinds:
+        second = node.keys()[kinds[1]]
+        notes.add(
+            second, " and ".join(f"'{kind}'" for kind in kinds), "one probe kind in a check; make two checks of it"
+        )
+    else:
+        notes.add(node, "a check without a probe", f"one of {', '.join(PROBES)}", "http: http://127.0.0.1:8801/health")
+    return None
+
+
+def _options(model: CheckModel, kind: str, around: Surroundings) -> dict[str, object]:
+    """The keys of the probe kind that are given or have a default; durations in seconds, sizes in bytes."""
+    value: Any = getattr(model, kind)
+    if value is True:
+        return {}
+    options = {name: each for name, each in value.model_dump().items() if each is not None}
+    if kind == "heartbeat" and "cron" in options:
+        options.setdefault("timezone", around.timezone)
+    return options
+
+
+def _read_rule(node: Node, level: str, kind: str, notes: Notes) -> Rule | None:
+    value = node.get(level)
+    if value is None or value.content is None:
+        return None
+    try:
+        if not value.is_map:
+            return parse_rule(value.content, kind)
+        when = value.get("when")
+        assert when is not None
+        value = when
+        window = node.get(level).get("for")  # type: ignore[union-attr]
+        condition = parse_condition(when.content, kind) if window is not None else None
+        if condition is None:
+            return parse_rule(when.content, kind)
+        assert window is not None
+        value = window
+        hits, size = parse_hits(window.content)
+        return Rule(condition, hits, size, f"{condition.text.strip()} for {hits} of {size}")
+    except ConditionError as error:
+        column = value.column if value.block else value.column + (1 if value.quoted else 0) + error.column - 1
+        notes.at(value.line, column, error.found, error.expected, error.example, error.did_you_mean)
+        return None
+
+
+def _completed(
+    model: CheckModel, kind: str, rules: dict[str, Rule | None], node: Node, notes: Notes
+) -> dict[str, Rule | None]:
+    """The rules with the defaults of the kind where the check has none, and with what `expect` asks for."""
+    if rules["ok"] is not None and rules["ok"].window > 1:
+        expected = "'for' in warn and crit only; ok looks at one reading"
+        notes.add(node.keys()["ok"], "'for' in ok", expected, "warn: latency > 800ms for 3 of 5")
+    given = any(node.get(level) is not None and node.get(level).content is not None for level in LEVELS)  # type: ignore[union-attr]
+    if not given:
+        rules = _defaults(model, kind, node, notes)
+    if model.http is not None and model.http.expect is not None:
+        rules = _expecting(rules, model.http.expect, default=not given)
+    return rules
+
+
+def _defaults(model: CheckModel, kind: str, node: Node, notes: Notes) -> dict[str, Rule | None]:
+    texts = {level: getattr(KINDS[kind], level) for level in LEVELS}
+    if model.tls is not None and not model.tls.verify:
+        texts["crit"] = "not connected or days < 7"
+    if model.folder is not None and model.folder.budget is None:
+        texts = dict.fromkeys(LEVELS, "")
+        notes.add(node.keys()[kind], "a folder without 'budget' and without a rule", "a budget, or ok, warn or crit",
+                  "{path: /srv/shop/uploads, budget: 200MB}")  # fmt: skip
+    if kind == "sql":
+        notes.add(node.keys()[kind], "a query without a rule", "ok, warn or crit", "crit: value > 100")
+    return {level: parse_rule(text, kind) if text else None for level, text in texts.items()}
+
+
+def _expecting(rules: dict[str, Rule | None], text: str, default: bool) -> dict[str, Rule | None]:
+    """`expect` joins ok; in a check without rules its absence is CRIT like every other default."""
+    holds = Comparison("body", "contains", (Limit(text, "text", text),), "text")
+    words = f"body contains {quoted(text, 200)}"
+    crit, ok = rules["crit"], rules["ok"]
+    if default and crit is not None:
+        both = Condition(f"{crit.text} or not {words}", Some((crit.condition.tree, Not(holds))))
+        return {**rules, "crit": Rule(both, 1, 1, both.text)}
+    if ok is not None:
+        both = Condition(f"({ok.text}) and {words}", Every((ok.condition.tree, holds)))
+    else:
+        both = Condition(words, holds)
+    return {**rules, "ok": Rule(both, 1, 1, both.text)}
+
+
+def _where(model: CheckModel, kind: str, node: Node, around: Surroundings, notes: Notes) -> Where:
+    if model.from_ is not None:
+        if model.from_ == "host" and not around.hosts:
+            value = node.get("from")
+            assert value is not None
+            notes.add(value, "'host' in a service without hosts", "'here', or hosts of the service", "hosts: [app1]")
+        return model.from_
+    address = _address(model)
+    if address and _is_loopback(address) and not all(around.names.hosts.get(host, True) for host in around.hosts):
+        found = f"the loopback address {address} without 'from'"
+        notes.add(node.keys()[kind], found, "'from: host' (asked on the host itself) or 'from: here'", "from: host")
+    if not around.hosts:
+        return "here"
+    if model.sql is not None:
+        return "host" if around.names.databases.get(model.sql.database, "sqlite") == "sqlite" else "here"
+    return KINDS[kind].where
+
+
+def _address(model: CheckModel) -> str:
+    if model.http is not None:
+        return urlsplit(model.http.url).hostname or ""
+    for probe in (model.tcp, model.tls):
+        if probe is not None:
+            return probe.address.rpartition(":")[0].strip("[]")
+    return ""
+
+
+def _is_loopback(address: str) -> bool:
+    if address.lower().rstrip(".") == "localhost" or address.lower().endswith(".localhost"):
+        return True
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _references(model: CheckModel, node: Node, around: Surroundings, notes: Notes) -> None:
+    if model.sql is None or "databases" in around.names.unread:
+        return
+    database = node.get("sql").get("database")  # type: ignore[union-attr]
+    if model.sql.database not in around.names.databases:
+        assert database is not None
+        notes.unknown(database, "database", model.sql.database, around.names.databases, "databases.yaml")
+
+
+def rule_hash(probe: Probe, where: Where, host: str | None, rules: Sequence[Rule | None], recover: int) -> str:
+    """sha256 over probe, place and rules: what a proof is bound to. How a rule is spelled does not count."""
+    written = [[rule.condition.canonical, rule.hits, rule.window] if rule is not None else None for rule in rules]
+    content = [probe.kind, dict(probe.options), where, host, written, recover]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,270 @@
+"""The files of the ops repo as models: which keys exist, of what type. Meaning across files is checked in `assembling`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from watchkeeper.core.inventory import probes
+from watchkeeper.core.inventory.fields import (
+    SECRET,
+    AbsolutePath,
+    Every,
+    Filled,
+    Flag,
+    InARow,
+    Name,
+    Rate,
+    Text,
+    Timeout,
+    TimeZone,
+    Whole,
+    mistake,
+)
+from watchkeeper.core.inventory.probes import Strict, True_
+
+_SSH = re.compile(r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?(?P<host>\[?[A-Za-z0-9][A-Za-z0-9._:%-]*\]?)\Z")
+
+
+def _one_of(model: BaseModel, names: tuple[str, ...], example: str) -> None:
+    given = [name for name in names if getattr(model, name) is not None]
+    if len(given) != 1:
+        listed = ", ".join(f"'{name}'" for name in names)
+        found = " and ".join(f"'{name}'" for name in given) or "none of them"
+        raise mistake(f"exactly one of {listed}", example, found=found)
+
+
+def _ssh(value: Any) -> str:
+    if not isinstance(value, str) or not _SSH.match(value):
+        raise mistake("user@host, or a name of ~/.ssh/config; the port has a key of its own", "deploy@app2.example.org")
+    return value
+
+
+def _become(value: Any) -> bool:
+    if value is False or value == "sudo -n":
+        return value == "sudo -n"
+    raise mistake("'sudo -n', or nothing", "sudo -n", meant="sudo -n" if value is True or "sudo" in str(value) else "")
+
+
+def _script(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or value.startswith("/") or ".." in value.split("/"):
+        raise mistake("the path of a script in this ops repo", "tools/page.sh")
+    return value
+
+
+def _webhook(value: Any) -> str:
+    if isinstance(value, str) and (SECRET.match(value) or re.match(r"https?://[^\s/]+", value)):
+        return value
+    raise mistake("an http or https URL, or secret:NAME", "secret:chat-hook")
+
+
+def _runbook(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or value.startswith("/") or ".." in value.split("/"):
+        raise mistake("the path of a runbook in this ops repo", "runbooks/web-down.md")
+    return value.removeprefix("./")
+
+
+class ChannelModel(Strict):
+    """One way to tell people: a script, a webhook or an Apprise URL."""
+
+    script: Annotated[str, BeforeValidator(_script)] | None = Field(None, description="a script of this ops repo")
+    webhook: Annotated[str, BeforeValidator(_webhook)] | None = Field(
+        None, description="an http(s) URL, or secret:NAME"
+    )
+    apprise: Filled | None = Field(None, description="an Apprise URL, or secret:NAME")
+    timeout: Timeout = Field(20.0, description="how long one delivery may take")
+
+    @model_validator(mode="after")
+    def _one(self) -> ChannelModel:
+        _one_of(self, ("script", "webhook", "apprise"), "{script: tools/page.sh}")
+        return self
+
+
+class DefaultsModel(Strict):
+    """What a check takes when it does not say it."""
+
+    every: Every = Field(30.0, description="how often a check is asked")
+    timeout: Timeout = Field(10.0, description="how long an answer may take")
+    recover: InARow = Field(1, description="OK readings in a row that settle a check back")
+
+
+class BudgetModel(Strict):
+    """How many changing runs may start by themselves."""
+
+    per_service: Rate = Field((6, 3600.0), description="for one service")
+    all: Rate = Field((30, 3600.0), description="for all services together")
+
+
+class TeamFile(Strict):
+    """watchkeeper.yaml"""
+
+    team: Filled = Field("team", description="who we are")
+    timezone: TimeZone = Field("UTC", description="time zone of the team")
+    channels: dict[Name, ChannelModel] = Field(default_factory=dict, description="ways to tell people")
+    escalation: list[Name] | None = Field(None, description="channels in the order they are tried; default: file order")
+    defaults: DefaultsModel = Field(default_factory=DefaultsModel, description="defaults of all checks")
+    budget: BudgetModel = Field(default_factory=BudgetModel, description="limits of automation")
+    sample: Flag = Field(False, description="only in the sample that ships with watchkeeper")
+
+
+class HostModel(Strict):
+    """How one host is reached."""
+
+    local: True_ | None = Field(None, description="true: this machine")
+    ssh: Annotated[str, BeforeValidator(_ssh)] | None = Field(None, description="user@host, or a name of ~/.ssh/config")
+    port: Annotated[Whole, Field(ge=1, le=65535)] | None = Field(None, description="port of SSH; default 22")
+    become: Annotated[
+        bool, BeforeValidator(_become), WithJsonSchema({"enum": ["sudo -n", False]})
+    ] = Field(False, description="'sudo -n': commands run as root, without a password")  # fmt: skip
+    spool: AbsolutePath | None = Field(None, description="folder for changing commands; default /var/tmp/wk-UID there")
+    labels: dict[Name, Text] = Field(default_factory=dict, description="your own words about it")
+
+    @model_validator(mode="after")
+    def _one(self) -> HostModel:
+        _one_of(self, ("local", "ssh"), "{ssh: deploy@app2.example.org}")
+        if self.local and self.port is not None:
+            raise mistake("'port' beside 'ssh' only", "{local: true}", found="'port' beside 'local'")
+        return self
+
+
+class HostsFile(Strict):
+    """hosts.yaml"""
+
+    hosts: dict[Name, HostModel] = Field(default_factory=dict, description="how to reach each host")
+
+
+class DatabaseModel(Strict):
+    """One named connection."""
+
+    sqlite: Filled | None = Field(None, description="path of the database file, on the host of the service")
+    postgresql: Filled | None = Field(None, description="a URL without a password, or secret:NAME")
+
+    @model_validator(mode="after")
+    def _one(self) -> DatabaseModel:
+        _one_of(self, ("sqlite", "postgresql"), "{sqlite: /srv/shop/shop.db}")
+        return self
+
+
+class DatabasesFile(Strict):
+    """databases.yaml"""
+
+    databases: dict[Name, DatabaseModel] = Field(default_factory=dict, description="named connections")
+
+
+class SecretModel(Strict):
+    """Where one secret is read from; its value never stands in a file of the ops repo."""
+
+    env: Filled | None = Field(None, description="name of an environment variable")
+    file: Filled | None = Field(None, description="path of a file")
+    command: Filled | None = Field(None, description="command whose output it is")
+
+    @model_validator(mode="after")
+    def _one(self) -> SecretModel:
+        _one_of(self, ("env", "file", "command"), "{env: LEDGER_URL}")
+        return self
+
+
+class SecretsFile(Strict):
+    """secrets.yaml"""
+
+    secrets: dict[Name, SecretModel] = Field(default_factory=dict, description="where secrets are read from")
+
+
+def _rule(value: Any) -> Any:
+    """Only the shape; the condition itself is parsed where its probe kind is known."""
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, dict):
+        unknown = [key for key in value if key not in ("when", "for")]
+        if unknown:
+            raise mistake(
+                "'when' and 'for'", "{when: status != 200, for: 2 of 3}", found=f"the unknown key '{unknown[0]}'"
+            )
+        if isinstance(value.get("when"), str):
+            return value
+    raise mistake("a condition", "status == 200 and latency < 800ms")
+
+
+_RULE_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "examples": ["status == 200 and latency < 800ms", "value > 50 for 3 of 5"]},
+        {
+            "type": "object",
+            "properties": {"when": {"type": "string"}, "for": {"type": "string", "examples": ["2 of 3"]}},
+            "required": ["when"],
+            "additionalProperties": False,
+        },
+    ]
+}
+RuleField = Annotated[Any, BeforeValidator(_rule), WithJsonSchema(_RULE_SCHEMA)]
+
+
+class CheckModel(Strict):
+    """One check: a probe, how often, and what is OK, WARN and CRIT."""
+
+    name: Name = Field(description="unique within the service")
+    from_: Literal["host", "here"] | None = Field(None, alias="from", description="asked on the host, or from here")
+    every: Every | None = Field(None, description="how often it is asked")
+    timeout: Timeout | None = Field(None, description="how long an answer may take")
+    ok: RuleField | None = Field(None, description="condition of a good reading; where it does not hold: WARN")
+    warn: RuleField | None = Field(None, description="condition of WARN")
+    crit: RuleField | None = Field(None, description="condition of CRIT")
+    recover: InARow | None = Field(None, description="OK readings in a row that settle it back")
+    was: Name | None = Field(None, description="its old name, after a rename")
+    http: probes.HttpProbe | None = Field(None, description="asks a URL")
+    tcp: probes.TcpProbe | None = Field(None, description="opens a connection")
+    tls: probes.TlsProbe | None = Field(None, description="looks at a certificate")
+    command: probes.CommandProbe | None = Field(None, description="runs a read command")
+    process: probes.ProcessProbe | None = Field(None, description="counts processes")
+    disk: probes.DiskProbe | None = Field(None, description="measures a file system")
+    folder: probes.FolderProbe | None = Field(None, description="measures a folder against a budget")
+    memory: True_ | None = Field(None, description="measures the memory of the host")
+    cpu: True_ | None = Field(None, description="measures how busy the host is")
+    sql: probes.SqlProbe | None = Field(None, description="asks a database")
+    heartbeat: probes.HeartbeatProbe | None = Field(None, description="waits for a job to report")
+
+    @property
+    def kinds(self) -> list[str]:
+        """The probe kinds that are given; a sound check has exactly one."""
+        return [kind for kind in probes.PROBES if getattr(self, kind) is not None]
+
+
+class ResponseModel(Strict):
+    """Which runbook answers which checks."""
+
+    to: list[Name] = Field(default_factory=list, description="names of checks of this service; all when left out")
+    runbook: Annotated[str, BeforeValidator(_runbook)] = Field(description="path of the runbook")
+    mode: Literal["observe", "propose", "auto"] = Field("propose", description="how far it asks to go by itself")
+    at_most: Rate | None = Field(None, description="how often it may act by itself")
+    prove_within: Timeout = Field(60.0, description="how long after the fix the proof may take")
+    params: dict[Name, Text] = Field(default_factory=dict, description="values of the runbook's parameters")
+
+
+class ServiceFile(Strict):
+    """services/NAME.yaml"""
+
+    parts: ClassVar[tuple[str, ...]] = ("checks", "respond")
+    service: Name | None = Field(None, description="its name; default: the name of the file")
+    description: str = Field("", description="one line for people")
+    hosts: list[Name] = Field(default_factory=list, description="where it runs, names of hosts.yaml")
+    depends_on: list[Name] = Field(default_factory=list, description="services it cannot do without")
+    owner: Text = Field("", description="who looks after it")
+    tier: Annotated[Whole, Field(ge=1, le=3)] = Field(2, description="1: the most important, 3: the least")
+    config: list[AbsolutePath] = Field(default_factory=list, description="files watched for changes on its hosts")
+    repository: Text = Field("", description="where its source is")
+    logs: list[Filled] = Field(default_factory=list, description="its log files")
+    docs: list[Filled] = Field(default_factory=list, description="documents about it")
+    checks: list[CheckModel] = Field(default_factory=list, description="its checks")
+    respond: list[ResponseModel] = Field(default_factory=list, description="which runbook answers what")
+
+
+FILES: dict[str, type[Strict]] = {
+    "watchkeeper": TeamFile,
+    "hosts": HostsFile,
+    "databases": DatabasesFile,
+    "secrets": SecretsFile,
+    "service": ServiceFile,
+}
+"""The kinds of files, for `wk schema`."""

@@ -1,0 +1,238 @@
+"""The keys of each probe kind, as a team writes them. Field descriptions become the reference and the schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from watchkeeper.core.inventory.fields import (
+    SECRET,
+    AbsolutePath,
+    Cron,
+    Every,
+    Filled,
+    Flag,
+    Grace,
+    Name,
+    Size,
+    Text,
+    TimeZone,
+    mistake,
+)
+
+_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})\Z")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
+
+
+class Strict(BaseModel):
+    """A map with known keys only. `short`: the key that a bare text stands for; "" when there is no short form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+    short: ClassVar[str] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lengthen(cls, value: Any) -> Any:
+        return {cls.short: value} if cls.short and isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        if not cls.short:
+            return schema
+        return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(schema)]}
+
+
+def _url(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        raise mistake("an http or https URL", "http://127.0.0.1:8801/health")
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        raise mistake("an http or https URL", "http://127.0.0.1:8801/health")
+    return value
+
+
+def _address(value: Any) -> str:
+    match = _PORT.match(value) if isinstance(value, str) else None
+    if match is None or not 0 < int(match.group("port")) < 65536:
+        raise mistake("host:port", "db1.example.org:5432")
+    return str(value)
+
+
+def _method(value: Any) -> str:
+    if value not in _METHODS:
+        raise mistake(
+            f"one of {', '.join(_METHODS)}", "GET", meant=str(value).upper() if str(value).upper() in _METHODS else ""
+        )
+    return str(value)
+
+
+def _header(value: Any) -> str:
+    if not isinstance(value, str) or not _HEADER.match(value):
+        raise mistake("the name of a header", "Accept")
+    return value
+
+
+def _header_value(value: Any) -> str:
+    if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).isprintable():
+        raise mistake("the value of a header, on one line", "text/html")
+    return str(value)
+
+
+def _pattern(value: Any) -> str:
+    try:
+        if not isinstance(value, str) or not value or len(value) > 500:
+            raise ValueError
+        re.compile(value)
+    except (re.error, ValueError, RecursionError, OverflowError):
+        raise mistake("a regular expression", "shop-worker( |$)") from None
+    return value
+
+
+def _true(value: Any) -> bool:
+    if value is not True:
+        raise mistake("true", "true")
+    return True
+
+
+Url = Annotated[str, BeforeValidator(_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})]
+Address = Annotated[str, BeforeValidator(_address), WithJsonSchema({"type": "string", "pattern": r":\d+$"})]
+True_ = Annotated[bool, BeforeValidator(_true), WithJsonSchema({"const": True})]
+HeaderName = Annotated[str, BeforeValidator(_header)]
+HeaderValue = Annotated[str, BeforeValidator(_header_value), WithJsonSchema({"type": ["string", "integer"]})]
+
+
+class HttpProbe(Strict):
+    """http"""
+
+    short: ClassVar[str] = "url"
+    url: Url = Field(description="what is asked")
+    method: Annotated[str, BeforeValidator(_method), WithJsonSchema({"enum": list(_METHODS)})] = Field(
+        "GET", description="HTTP method"
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict, description="headers to send, name to value")
+    body: Text | None = Field(None, description="body to send")
+    expect: Filled | None = Field(None, description="text that the body must contain")
+    follow: Flag = Field(False, description="follow redirects")
+    verify: Flag = Field(True, description="verify the certificate")
+
+
+class TcpProbe(Strict):
+    """tcp"""
+
+    short: ClassVar[str] = "address"
+    address: Address = Field(description="host:port to connect to")
+
+
+class TlsProbe(Strict):
+    """tls"""
+
+    short: ClassVar[str] = "address"
+    address: Address = Field(description="host:port that shows the certificate")
+    name: Filled | None = Field(
+        None, description="name the certificate must hold for; default: the host of the address"
+    )
+    verify: Flag = Field(
+        True, description="false: a certificate that is not trusted is fine by default, only days count"
+    )
+    ca: AbsolutePath | None = Field(None, description="file with the authority to trust besides the system's")
+
+
+class CommandProbe(Strict):
+    """command"""
+
+    short: ClassVar[str] = "command"
+    command: Filled = Field(description="the read command")
+    shell: Literal["sh", "bash"] = Field("sh", description="what reads it: sh or bash")
+
+
+class ProcessProbe(Strict):
+    """process"""
+
+    short: ClassVar[str] = "name"
+    name: Filled | None = Field(None, description="name of the program, or of the script an interpreter runs")
+    match: Annotated[str, BeforeValidator(_pattern)] | None = Field(
+        None, description="regular expression, searched in the whole command line"
+    )
+
+    @model_validator(mode="after")
+    def _some(self) -> ProcessProbe:
+        if self.name is None and self.match is None:
+            raise mistake("'name' or 'match'", "{match: shop-worker}")
+        return self
+
+
+class DiskProbe(Strict):
+    """disk"""
+
+    short: ClassVar[str] = "path"
+    path: AbsolutePath = Field(description="a path on the file system that is measured")
+
+
+class FolderProbe(Strict):
+    """folder"""
+
+    short: ClassVar[str] = "path"
+    path: AbsolutePath = Field(description="the folder")
+    budget: Size | None = Field(None, description="bytes it may hold, such as 200MB")
+
+
+class SqlProbe(Strict):
+    """sql"""
+
+    database: Name = Field(description="a name of databases.yaml")
+    query: Filled = Field(description="one reading query; the first column of the first row is the value")
+
+
+class HeartbeatProbe(Strict):
+    """heartbeat"""
+
+    cron: Cron | None = Field(None, description="when the job starts, five fields")
+    timezone: TimeZone | None = Field(None, description="time zone of cron; default: the team's")
+    every: Every | None = Field(None, description="instead of cron: at least one success in this time")
+    grace: Grace = Field(0.0, description="how much later it may report")
+
+    @model_validator(mode="after")
+    def _one(self) -> HeartbeatProbe:
+        if (self.cron is None) == (self.every is None):
+            both = "both 'cron' and 'every'" if self.cron else "neither 'cron' nor 'every'"
+            raise mistake("'cron' or 'every'", "{every: 1h, grace: 10m}", found=both)
+        if self.every is not None and self.timezone is not None:
+            raise mistake("'timezone' beside 'cron' only", "{every: 1h, grace: 10m}", found="'timezone' beside 'every'")
+        return self
+
+
+PROBES: dict[str, type[Strict] | None] = {
+    "http": HttpProbe,
+    "tcp": TcpProbe,
+    "tls": TlsProbe,
+    "command": CommandProbe,
+    "process": ProcessProbe,
+    "disk": DiskProbe,
+    "folder": FolderProbe,
+    "memory": None,
+    "cpu": None,
+    "sql": SqlProbe,
+    "heartbeat": HeartbeatProbe,
+}
+"""Models by kind; None: the value is just `true`."""
+
+__all__ = ["PROBES", "SECRET", "Strict", "True_"]

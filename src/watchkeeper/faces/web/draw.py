@@ -1,0 +1,174 @@
+"""Pictures drawn on the server as SVG: geometry in attributes, colour in classes, the words beside them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from watchkeeper.bootstrap.main import Application
+from watchkeeper.core.checks.values import State
+from watchkeeper.faces.web import marks
+from watchkeeper.services.history import Stretch, known_ok, per_day
+
+DAY_UNITS = 1440
+DAY_HEIGHT = 14
+TRACE_DAYS = 90
+TRACE_HEIGHT = 24
+_WORD = {State.OK: "OK", State.WARN: "warning", State.CRIT: "critical", State.UNKNOWN: "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Paths by class, and the words for those who do not see them."""
+
+    paths: tuple[tuple[str, str], ...]
+    label: str
+    ticks: tuple[str, ...] = ()
+    share: str = ""
+
+
+class _Kept:
+    """Drawings made a moment ago; the past changes only when a check flips."""
+
+    def __init__(self, fresh_s: float) -> None:
+        self._fresh_s = fresh_s
+        self._lock = threading.Lock()
+        self._kept: dict[object, tuple[float, object, Any]] = {}
+
+    def get(self, name: object, version: object, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            found = self._kept.get(name)
+            if found and found[1] == version and time.monotonic() - found[0] < self._fresh_s:
+                return found[2]
+            made = make()
+            self._kept = {key: value for key, value in self._kept.items() if key == name or len(self._kept) < 32}
+            self._kept[name] = (time.monotonic(), version, made)
+            return made
+
+
+_day, _traces = _Kept(20.0), _Kept(60.0)
+
+
+def bar(state: State, x: float, width: float, height: int) -> str:
+    """One state in the grammar of traces: OK a line at the foot, WARN 60 %, CRIT full, UNKNOWN dashed and full."""
+    x, width = round(x, 1), max(round(width, 1), 0.1)
+    box = f"M{x:g} {{y:g}}h{width:g}v{{h:g}}h-{width:g}z"
+    if state is State.OK:
+        return box.format(y=height - 3, h=3)
+    if state is State.WARN:
+        top = round(height * 0.4)
+        return box.format(y=top, h=height - top)
+    if state is State.CRIT:
+        return box.format(y=0, h=height)
+    if height <= DAY_HEIGHT:  # low and long: dashes side by side
+        step, dash, parts, at = 6.0, 3.0, [], x
+        while at < x + width:
+            piece = min(dash, x + width - at)
+            parts.append(f"M{at:g} 3h{piece:g}v{height - 3}h-{piece:g}z")
+            at = round(at + step, 1)
+        return "".join(parts)
+    return "".join(box.format(y=y, h=min(4, height - y)) for y in range(2, height, 7))
+
+
+# ---- the last day ------------------------------------------------------------------------------------------------------------
+
+
+def day_line(app: Application, now: float, zone: tzinfo) -> Drawing:
+    """The 24 hours that end with this four-hour watch, worst state of all services; right of the mark is the future."""
+    version = (app.history.newest_flip(), app.holder.current.revision)
+    drawing: Drawing = _day.get("day", version, lambda: _draw_day(app, now, zone))
+    return drawing
+
+
+def watch_end(now: float, zone: tzinfo) -> datetime:
+    """When the four-hour watch of `now` ends: the next of 00, 04, 08, 12, 16, 20 o'clock."""
+    here = marks.local(now, zone)
+    start = here.replace(hour=here.hour // 4 * 4, minute=0, second=0, microsecond=0)
+    return start + timedelta(hours=4)
+
+
+def _draw_day(app: Application, now: float, zone: tzinfo) -> Drawing:
+    end = watch_end(now, zone)
+    until = end.timestamp()
+    since = until - 86400.0
+    stretches = app.history.worst({"all": list(app.holder.current.checks)}, since, now)["all"]
+    paths: dict[str, list[str]] = {}
+    for each in stretches:
+        if each.state is not None:
+            x = (each.start - since) / 60.0
+            width = (min(each.end, now) - each.start) / 60.0
+            if each.state is not State.OK:
+                width = max(width, 2.0)
+            paths.setdefault(marks.css_class(each.state), []).append(bar(each.state, x, width, DAY_HEIGHT))
+    marker = f"M{(now - since) / 60.0:.1f} 0h3v{DAY_HEIGHT}h-3z"
+    ticks = tuple(f"{end - timedelta(hours=hours):%H}" for hours in (24, 20, 16, 12, 8, 4))
+    drawn = tuple((name, "".join(paths[name])) for name in ("ok", "warn", "unknown", "crit") if name in paths)
+    return Drawing((*drawn, ("now", marker)), _day_words(stretches, now, zone), ticks)
+
+
+def _day_words(stretches: Sequence[Stretch], now: float, zone: tzinfo) -> str:
+    bad = [each for each in stretches if each.state not in (None, State.OK)]
+    told = []
+    for each in bad[-6:]:
+        begin, end = (f"{marks.local(at, zone):%H:%M}" for at in (each.start, each.end))
+        told.append(f"{_WORD[each.state or State.OK]} " + (f"since {begin}" if each.end >= now - 1 else f"{begin} to {end}"))
+    more = f"{len(bad) - 6} more before; " if len(bad) > 6 else ""
+    words = more + ", ".join(told) if told else "nothing but OK, as far as anything was watched"
+    return f"Last 24 hours, all services: {words}. Now {marks.local(now, zone):%H:%M}."
+
+
+# ---- ninety days of a service --------------------------------------------------------------------------------------------------
+
+
+def traces(app: Application, now: float, zone: tzinfo) -> dict[str, Drawing]:
+    """The 90-day trace of every service, by name."""
+    version = (app.history.newest_flip(), app.holder.current.revision)
+    drawn: dict[str, Drawing] = _traces.get("traces", version, lambda: _draw_traces(app, now, zone))
+    return drawn
+
+
+def _draw_traces(app: Application, now: float, zone: tzinfo) -> dict[str, Drawing]:
+    today = marks.local(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    starts = [(today - timedelta(days=TRACE_DAYS - 1 - day)).timestamp() for day in range(TRACE_DAYS)]
+    days = list(zip(starts, [*starts[1:], now], strict=True))
+    groups = {name: [check.key for check in service.checks] for name, service in app.holder.current.services.items()}
+    found = app.history.worst(groups, starts[0], now)
+    return {name: trace(name, stretches, days) for name, stretches in found.items()}
+
+
+def trace(name: str, stretches: Sequence[Stretch], days: Sequence[tuple[float, float]]) -> Drawing:
+    """One bar a day with its worst state; neighbouring days of one state are one path."""
+    states = per_day(stretches, days)
+    paths: dict[str, list[str]] = {}
+    position = 0
+    while position < len(states):
+        state, start = states[position], position
+        while position < len(states) and states[position] is state:
+            position += 1
+        if state is None:
+            continue
+        if state is State.OK:
+            paths.setdefault("ok", []).append(bar(state, start * 3, (position - start) * 3, TRACE_HEIGHT))
+        else:
+            width = 3 if state is State.UNKNOWN else (position - start) * 3
+            for day in range(start, position) if state is State.UNKNOWN else (start,):
+                paths.setdefault(marks.css_class(state), []).append(bar(state, day * 3, width, TRACE_HEIGHT))
+    share = known_ok(stretches)
+    shown = "" if share is None else percent(share)
+    counted = [f"{_WORD[s]} {states.count(s)}" for s in (State.CRIT, State.WARN, State.UNKNOWN) if s in states]
+    watched = sum(1 for state in states if state is not None)
+    label = f"{name}, {watched} {'day' if watched == 1 else 'days'} watched: " + (f"{shown} of known time OK" if shown else "nothing known")
+    if counted:
+        label += "; days with " + ", ".join(counted)
+    return Drawing(tuple((key, "".join(paths[key])) for key in ("ok", "warn", "crit", "unknown") if key in paths), label, (), shown)
+
+
+def percent(share: float) -> str:
+    """A share for people; never rounded up to 100."""
+    if share >= 1.0:
+        return "100 %"
+    return f"{min(share * 100, 99.99):.2f} %"

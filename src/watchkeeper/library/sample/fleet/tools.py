@@ -1,0 +1,150 @@
+"""The small tools of the order desk, one per wrapper in `bin/`. They are what runbooks and people call.
+
+    queue-depth               jobs that wait
+    stuck-jobs [--count]      jobs claimed by a worker that is gone
+    rescue-jobs [--execute]   put those back into the queue; without --execute only say which
+    workers                   who is at work
+    shop-health, worker-health    ask /health; exit code 1 unless it is fine
+    backup-age                hours since the last good backup
+    try-order                 place an order and wait until it is confirmed
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+from desk import connect, is_alive, transaction
+
+HERE = Path(__file__).resolve().parent.parent
+DATABASE = HERE / "data" / "shop.db"
+STUCK = (
+    "select job.id, job.order_id, job.claimed_by, job.started_at, job.lease_until, worker.pid, worker.generation as now,"
+    " job.generation from job left join worker on worker.name = job.claimed_by"
+    " where job.state = 'claimed' and job.lease_until < ? order by job.id"
+)
+
+
+def stuck(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Claims that ran out and whose worker is gone: its process has ended, or it has started again since."""
+    rows = connection.execute(STUCK, (time.time(),)).fetchall()
+    return [row for row in rows if row["pid"] is None or row["generation"] != row["now"] or not is_alive(row["pid"])]
+
+
+def describe(row: sqlite3.Row) -> str:
+    """One stuck job in words."""
+    how = "started, not finished" if row["started_at"] else "never started"
+    return f"job {row['id']} of order {row['order_id']}: claimed by {row['claimed_by']}, {how}"
+
+
+def queue_depth(arguments: list[str]) -> int:
+    connection = connect(str(DATABASE))
+    print(connection.execute("select count(*) from job where state = 'queued'").fetchone()[0])
+    return 0
+
+
+def stuck_jobs(arguments: list[str]) -> int:
+    found = stuck(connect(str(DATABASE)))
+    if "--count" in arguments:
+        print(len(found))
+        return 0
+    print("\n".join(map(describe, found)) or "no job is stuck")
+    return 0
+
+
+def rescue_jobs(arguments: list[str]) -> int:
+    connection = connect(str(DATABASE), 10.0)
+    if "--execute" not in arguments:
+        return stuck_jobs([])
+    with transaction(connection):
+        found = stuck(connection)
+        for row in found:
+            connection.execute(
+                "update job set state = 'queued', claimed_by = null, lease_until = null, started_at = null"
+                " where id = ? and state = 'claimed' and generation = ?",
+                (row["id"], row["generation"]),
+            )
+    for row in found:
+        print(f"{describe(row)}: back in the queue")
+    print(f"{len(found)} jobs rescued")
+    return 0
+
+
+def workers(arguments: list[str]) -> int:
+    for row in connect(str(DATABASE)).execute("select * from worker order by name"):
+        state = "running" if is_alive(row["pid"]) else "gone"
+        quiet = time.time() - row["beat_at"]
+        print(f"{row['name']}: generation {row['generation']}, process {row['pid']} {state}, last seen {quiet:.1f} s ago")
+    return 0
+
+
+def health(program: str) -> int:
+    """Ask /health of one program; its port stands in fleet.json."""
+    port = json.loads((HERE / "fleet.json").read_text(encoding="utf-8"))["ports"][program]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        text = answer.read(4096).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        print(f"{program} does not answer on port {port}: {error or type(error).__name__}")
+        return 1
+    print(f"{program}: {answer.status} {text}")
+    return 0 if answer.status == 200 else 1
+
+
+def backup_age(arguments: list[str]) -> int:
+    newest = max((HERE / "backups").glob("shop-*.db"), default=None)
+    if newest is None:
+        print("there is no backup")
+        return 1
+    print(f"{newest.name} hours: {(time.time() - newest.stat().st_mtime) / 3600:.2f}")
+    return 0
+
+
+def try_order(arguments: list[str]) -> int:
+    port = json.loads((HERE / "fleet.json").read_text(encoding="utf-8"))["ports"]["shop"]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3.0)
+    body = json.dumps({"customer": "try-order", "lines": [{"item": "tide table", "count": 1, "cents": 1200}]})
+    try:
+        connection.request("POST", "/orders", body, {"Content-Type": "application/json"})
+        number = json.loads(connection.getresponse().read())["order"]
+        for _ in range(50):
+            connection.request("GET", f"/orders/{number}")
+            if json.loads(connection.getresponse().read()).get("state") == "confirmed":
+                print(f"order {number} is confirmed")
+                return 0
+            time.sleep(0.1)
+    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        print(f"the order was not taken: {error or type(error).__name__}")
+        return 1
+    print(f"order {number} was taken, but not confirmed within 5 s")
+    return 1
+
+
+TOOLS = {
+    "queue-depth": queue_depth,
+    "stuck-jobs": stuck_jobs,
+    "rescue-jobs": rescue_jobs,
+    "workers": workers,
+    "shop-health": lambda _: health("shop"),
+    "worker-health": lambda _: health("worker"),
+    "backup-age": backup_age,
+    "try-order": try_order,
+}
+
+
+def main() -> int:
+    try:
+        return TOOLS[sys.argv[1]](sys.argv[2:])
+    except sqlite3.Error as error:
+        print(f"the database cannot be used: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

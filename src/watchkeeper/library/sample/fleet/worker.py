@@ -1,0 +1,205 @@
+"""The worker of the order desk: takes jobs from the queue under a lease, adds up the order and confirms it.
+
+    python worker.py --database data/shop.db --name worker-1 --port 8802
+
+A claim names its worker and generation and is renewed while the worker lives. A claim whose worker is gone stays
+until somebody rescues it (`rescue-jobs`): the desk once printed labels twice, and wants a person or a runbook to look.
+When a worker starts again under its own name, it gives back what its former generation held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sqlite3
+import threading
+import time
+import traceback
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from desk import LEASE_S, SLOTS, connect, leave, prepare, say, transaction
+
+RENEW_S = 0.35
+IDLE_S = 0.1
+LINE_S = 0.02
+STALE_S = 2.0
+GATHER_S = 30.0
+
+
+class Worker:
+    """One worker process. The main thread works; one thread renews the claims, one answers /health."""
+
+    def __init__(self, database: str, name: str, prefetch: int, pace_s: float) -> None:
+        prepare(database)
+        self.path, self.name, self.prefetch, self.pace_s = database, name, prefetch, pace_s
+        self.database = connect(database, 5.0)
+        self.generation = self.register()
+        self.confirmed = 0
+        self.ready = False
+        self.beat = time.monotonic()
+
+    def register(self) -> int:
+        """A new generation of this name; what the former one still held goes back to the queue."""
+        now = time.time()
+        with transaction(self.database) as database:
+            database.execute(
+                "insert into worker values (?, 1, ?, ?, ?) on conflict (name) do update set generation = generation + 1,"
+                " pid = excluded.pid, started_at = excluded.started_at, beat_at = excluded.beat_at",
+                (self.name, os.getpid(), now, now),
+            )
+            row = database.execute("select generation from worker where name = ?", (self.name,)).fetchone()
+            database.execute(
+                "update job set state = 'queued', claimed_by = null, lease_until = null, started_at = null"
+                " where state = 'claimed' and claimed_by = ?",
+                (self.name,),
+            )
+        return int(row["generation"])
+
+    def gather(self) -> list[sqlite3.Row]:
+        """Jobs to work on: what is there, or with a prefetch as many as that, waited for a while."""
+        jobs = self.claim(self.prefetch)
+        deadline = time.monotonic() + GATHER_S
+        while 0 < len(jobs) < self.prefetch and time.monotonic() < deadline:
+            time.sleep(0.01)
+            jobs += self.claim(self.prefetch - len(jobs))
+        return jobs
+
+    def claim(self, wanted: int) -> list[sqlite3.Row]:
+        """Up to `wanted` jobs, never more than the free slots. Looks before it takes the write lock."""
+        database = self.database
+        if database.execute("select 1 from job where state = 'queued' limit 1").fetchone() is None:
+            return []
+        with transaction(database):
+            held = database.execute("select count(*) from job where state = 'claimed'").fetchone()[0]
+            now = time.time()
+            rows = database.execute(
+                "update job set state = 'claimed', claimed_by = ?, generation = ?, claimed_at = ?, lease_until = ?,"
+                " attempts = attempts + 1 where id in (select id from job where state = 'queued'"
+                " order by priority desc, id limit ?) returning id, order_id",
+                (self.name, self.generation, now, now + LEASE_S, max(0, min(wanted, SLOTS - held))),
+            ).fetchall()
+        return rows
+
+    def process(self, job: sqlite3.Row) -> None:
+        """Add up one order and confirm it, unless the claim was taken away meanwhile."""
+        self.database.execute("update job set started_at = ? where id = ?", (time.time(), job["id"]))
+        order = self.database.execute("select lines from orders where id = ?", (job["order_id"],)).fetchone()
+        time.sleep(self.pace_s)
+        total = 0
+        for line in json.loads(order["lines"]) if order else []:
+            time.sleep(LINE_S)
+            total += line["count"] * line["cents"]
+        now = time.time()
+        with transaction(self.database) as database:
+            done = database.execute(
+                "update job set state = 'done', finished_at = ?, lease_until = null"
+                " where id = ? and state = 'claimed' and claimed_by = ? and generation = ?",
+                (now, job["id"], self.name, self.generation),
+            ).rowcount
+            if done:
+                database.execute(
+                    "update orders set state = 'confirmed', total_cents = ?, confirmed_at = ? where id = ?",
+                    (total, now, job["order_id"]),
+                )
+        self.confirmed += done
+
+    def put_back(self) -> None:
+        """Give back everything claimed, before the end."""
+        with transaction(self.database) as database:
+            database.execute(
+                "update job set state = 'queued', claimed_by = null, lease_until = null, started_at = null"
+                " where state = 'claimed' and claimed_by = ? and generation = ?",
+                (self.name, self.generation),
+            )
+
+    def work(self) -> None:
+        """For ever: claim, process, rest. A busy database is waited for; any other failure ends the worker."""
+        while True:
+            self.beat = time.monotonic()
+            try:
+                jobs = self.gather()
+                for job in jobs:
+                    self.process(job)
+                    self.beat = time.monotonic()
+            except sqlite3.OperationalError as error:
+                say(f"{self.name}: database: {error}")
+                jobs = []
+            self.ready = True
+            if not jobs:
+                time.sleep(IDLE_S)
+
+    def renew(self) -> None:
+        """Keep the claims and the entry in the list of workers fresh."""
+        database = connect(self.path, 5.0)
+        while True:
+            time.sleep(RENEW_S)
+            now = time.time()
+            try:
+                database.execute("update worker set beat_at = ? where name = ?", (now, self.name))
+                database.execute(
+                    "update job set lease_until = ? where state = 'claimed' and claimed_by = ? and generation = ?",
+                    (now + LEASE_S, self.name, self.generation),
+                )
+            except sqlite3.OperationalError as error:
+                say(f"{self.name}: claims could not be renewed: {error}")
+
+    def health(self) -> tuple[int, dict[str, object]]:
+        """200 once the first look into the queue is over, and while the work goes on."""
+        quiet_s = time.monotonic() - self.beat
+        facts = {"worker": self.name, "generation": self.generation, "confirmed": self.confirmed, "quiet_s": round(quiet_s, 2)}
+        if not self.ready:
+            return 503, {"ok": False, "why": "starting: nothing confirmed yet", **facts}
+        if quiet_s > STALE_S:
+            return 503, {"ok": False, "why": f"no progress for {quiet_s:.0f} s", **facts}
+        return 200, {"ok": True, **facts}
+
+
+def serve_health(worker: Worker, port: int) -> None:
+    """GET /health in a thread of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 20
+
+        def do_GET(self) -> None:
+            status, facts = worker.health() if self.path == "/health" else (404, {"error": "GET /health"})
+            data = json.dumps(facts).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Not logged: a watch asks every second."""
+
+    ThreadingHTTPServer.allow_reuse_address = True
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--name", default="worker-1")
+    parser.add_argument("--port", type=int, default=0, help="of /health; 0: none")
+    parser.add_argument("--prefetch", type=int, default=1, help="jobs claimed at once")
+    parser.add_argument("--pace", type=float, default=0.0, help="seconds that every job takes longer")
+    given = parser.parse_args()
+    worker = Worker(given.database, given.name, given.prefetch, given.pace)
+    if given.port:
+        serve_health(worker, given.port)
+    signal.signal(signal.SIGTERM, lambda *_: leave(0))
+    threading.Thread(target=worker.renew, daemon=True).start()
+    say(f"{worker.name}: generation {worker.generation} at work")
+    try:
+        worker.work()
+    except Exception:
+        say(f"{worker.name}: stopped by an error\n{traceback.format_exc()}")
+        worker.put_back()
+        leave(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""When each check is asked: stable phases spread over the interval, a heap of what is due next."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from watchkeeper.core.checks import Judged
+from watchkeeper.core.inventory.values import Check
+
+_FIRST_WITHIN_S = 30.0
+
+
+@dataclass(slots=True)
+class Slot:
+    """One check in the plan. Times are monotonic seconds.
+
+    running: the ask under way. soon: one that somebody wants now and that has not begun. forced_at: the last of these.
+    """
+
+    check: Check
+    due: float
+    phase: float
+    last_start: float = -math.inf
+    forced_at: float = -math.inf
+    running: asyncio.Task[Judged] | None = None
+    soon: asyncio.Task[Judged] | None = field(default=None)
+
+
+def fraction(key: str) -> float:
+    """A number in [0, 1) that is always the same for this check, so that restarts keep the spread."""
+    return zlib.crc32(key.encode()) / 2**32
+
+
+class Plan:
+    """All checks with their next due times."""
+
+    def __init__(self) -> None:
+        self.slots: dict[str, Slot] = {}
+        self._heap: list[tuple[float, str]] = []
+        self.missed = 0
+
+    def replace(self, checks: Iterable[Check], now: float) -> tuple[list[Slot], list[str]]:
+        """Take over the checks of a new inventory: (slots that are new or have another rule, keys that are gone).
+
+        A check that stays keeps its rhythm, unless its interval changed.
+        """
+        wanted = {check.key: check for check in checks}
+        gone = [key for key in self.slots if key not in wanted]
+        for key in gone:
+            del self.slots[key]
+        changed = []
+        for key, check in wanted.items():
+            slot = self.slots.get(key)
+            if slot is None or slot.check.every_s != check.every_s:
+                changed.append(self._add(check, now, slot))
+            else:
+                if slot.check.rule_hash != check.rule_hash:
+                    changed.append(slot)
+                slot.check = check
+        return changed, gone
+
+    def _add(self, check: Check, now: float, before: Slot | None) -> Slot:
+        """First asked within 30 s or its interval, then at its own phase of the interval."""
+        part = fraction(check.key)
+        due, phase = now + part * min(check.every_s, _FIRST_WITHIN_S), now + part * check.every_s
+        slot = before or Slot(check, due, phase)
+        slot.check, slot.due, slot.phase = check, due, phase
+        self.slots[check.key] = slot
+        heapq.heappush(self._heap, (due, check.key))
+        return slot
+
+    def take_due(self, now: float) -> list[tuple[Slot, float]]:
+        """Slots that are due with the time they were due, each scheduled again; whole intervals missed are counted."""
+        found = []
+        while self._heap and self._heap[0][0] <= now:
+            due, key = heapq.heappop(self._heap)
+            slot = self.slots.get(key)
+            if slot is None or slot.due != due:
+                continue  # gone, or planned anew
+            found.append((slot, due))
+            following = slot.phase if slot.phase > due else due + slot.check.every_s
+            if following <= now:
+                skipped = math.floor((now - following) / slot.check.every_s) + 1
+                self.missed += skipped
+                following += skipped * slot.check.every_s
+            slot.due = following
+            heapq.heappush(self._heap, (following, key))
+        return found
+
+    def next_due(self) -> float | None:
+        """When something is due next; None when the plan is empty."""
+        return self._heap[0][0] if self._heap else None
