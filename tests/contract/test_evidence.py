@@ -79,7 +79,10 @@ def test_acknowledged_output_survives_kill_9(tmp_path: Path) -> None:
     )
     path = tmp_path / "evidence.db"
     child = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "src"}
+        [sys.executable, "-c", program, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": "src"},
     )
     assert child.stdout is not None
     told = [child.stdout.readline() for _ in range(50)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-
 from tests.contract.test_store import fresh_database, server  # noqa: F401
+
 from watchkeeper.core.errors import Invalid
 from watchkeeper.core.log.chain import GENESIS
 from watchkeeper.core.log.values import Draft
@@ -20,7 +21,7 @@ NOW = 1_763_000_000.123456
 
 
 def draft(n: int, **more) -> Draft:
-    sections = (("Change", f"text of {n}\nwith é, \"quotes\" and \\ back"), ("Follow-up Actions", ""))
+    sections = (("Change", f'text of {n}\nwith é, "quotes" and \\ back'), ("Follow-up Actions", ""))
     values = {"at": NOW + n, "type": "Incident", "title": f"entry {n}", "actor": "ana", "sections": sections,
               "facts": {"incident": n, "duration_s": 1.5, "own": True, "host": None}} | more  # fmt: skip
     return Draft(**values)
@@ -63,7 +64,7 @@ def test_entries_come_back_as_they_were_drafted(state: Path) -> None:
         assert [entry.number for entry in entries] == list(range(10, 0, -1))
         assert [entry.draft for entry in entries] == [draft(n) for n in range(10, 0, -1)]
         assert session.entry(1).previous == GENESIS
-        assert all(newer.previous == older.hash for newer, older in zip(entries, entries[1:], strict=False))
+        assert all(newer.previous == older.hash for newer, older in pairwise(entries))
         assert [entry.number for entry in session.entries(limit=2, before=5)] == [4, 3]
     verified = store.verify_log()
     assert (verified.ok, verified.entries, verified.first_bad, verified.head) == (True, 10, None, entries[0].hash)
@@ -72,7 +73,8 @@ def test_entries_come_back_as_they_were_drafted(state: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "found"), [
-    ("entry 3", [3]), ("TEXT OF 7", [7]), ("with É", list(range(10, 0, -1))), ('"quotes" and \\', list(range(10, 0, -1))),
+    ("entry 3", [3]), ("TEXT OF 7", [7]), ("with É", list(range(10, 0, -1))),
+    ('"quotes" and \\', list(range(10, 0, -1))),
     ("severity", []), ("50%", []), ("nothing", []), ("of 1\nwith", [1]),
 ])  # fmt: skip
 def test_entries_are_found_by_their_text_not_by_field_names(state: Path, text: str, found: list[int]) -> None:
@@ -92,7 +94,8 @@ def test_search_goes_on_past_a_page_of_near_misses(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("statement", [
-    "UPDATE chain SET at = at", "DELETE FROM chain", "DELETE FROM chain WHERE number = 10", "UPDATE body SET content = ''",
+    "UPDATE chain SET at = at", "DELETE FROM chain", "DELETE FROM chain WHERE number = 10",
+    "UPDATE body SET content = ''",
     "DELETE FROM body WHERE number = 1",
     "INSERT OR REPLACE INTO chain SELECT number, previous, at, digest, 'x' FROM chain WHERE number = 10",
     "INSERT OR REPLACE INTO chain SELECT 11, previous, at, digest, 'x' FROM chain WHERE number = 10",
@@ -109,8 +112,8 @@ def test_triggers_refuse_every_change_of_what_is_kept(state: Path, statement: st
 
 
 @pytest.mark.parametrize("statement", [
-    "UPDATE chain SET at = at", "DELETE FROM chain", "TRUNCATE chain", "UPDATE body SET content = ''", "DELETE FROM body",
-    "TRUNCATE body", "INSERT INTO chain SELECT 7, hash, at, digest, 'x' FROM chain",
+    "UPDATE chain SET at = at", "DELETE FROM chain", "TRUNCATE chain", "UPDATE body SET content = ''",
+    "DELETE FROM body", "TRUNCATE body", "INSERT INTO chain SELECT 7, hash, at, digest, 'x' FROM chain",
 ])  # fmt: skip
 def test_triggers_refuse_on_postgresql_too(tmp_path: Path, server: str, statement: str) -> None:  # noqa: F811
     import psycopg
@@ -129,8 +132,13 @@ def test_two_stores_on_postgresql_append_to_one_chain(tmp_path: Path, server: st
 
     url = fresh_database(server)
     stores = [Store.open(tmp_path / str(n), url) for n in range(2)]
+
+    def append_forty(store: Store) -> None:
+        for n in range(40):
+            store.write(lambda session, n=n: session.append_entry(draft(n)))
+
     threads = [
-        threading.Thread(target=lambda s=store: [s.write(lambda x: x.append_entry(draft(n))) for n in range(40)])
+        threading.Thread(target=append_forty, args=(store,))
         for store in stores
     ]
     for thread in threads:
@@ -154,7 +162,9 @@ def test_a_missing_trigger_is_noticed_at_open(state: Path, name: str) -> None:
 def test_a_hollow_trigger_is_noticed_at_open(state: Path) -> None:
     with raw(state) as connection:
         connection.execute("DROP TRIGGER chain_no_update")
-        connection.execute("CREATE TRIGGER chain_no_update BEFORE UPDATE ON chain WHEN 0 BEGIN SELECT RAISE(ABORT, ''); END")
+        connection.execute(
+            "CREATE TRIGGER chain_no_update BEFORE UPDATE ON chain WHEN 0 BEGIN SELECT RAISE(ABORT, ''); END"
+        )
     with pytest.raises(Invalid, match="chain_no_update"):
         Store.open(state)
 
@@ -194,7 +204,8 @@ def test_any_single_changed_byte_is_named(state: Path) -> None:
     (["DELETE FROM body WHERE number = 4"], 4),
     (["DELETE FROM chain WHERE number = 1", "DELETE FROM body WHERE number = 1"], 1),
     (["DELETE FROM chain WHERE number = 4", "DELETE FROM body WHERE number = 4",
-      "UPDATE chain SET number = number - 1 WHERE number > 4", "UPDATE body SET number = number - 1 WHERE number > 4"], 4),
+      "UPDATE chain SET number = number - 1 WHERE number > 4",
+      "UPDATE body SET number = number - 1 WHERE number > 4"], 4),
     (["UPDATE chain SET number = -3 WHERE number = 3", "UPDATE chain SET number = 3 WHERE number = 6",
       "UPDATE chain SET number = 6 WHERE number = -3"], 3),
     (["UPDATE body SET number = -3 WHERE number = 3", "UPDATE body SET number = 3 WHERE number = 6",
@@ -237,8 +248,6 @@ def test_a_rewritten_entry_breaks_the_next_one(state: Path) -> None:
 def test_an_altered_body_is_not_shown_as_if_it_were_one(state: Path) -> None:
     tampered(state, "UPDATE body SET content = 'null' WHERE number = 4")
     store = Store.open(state)
-    with store.read() as session, pytest.raises(Invalid, match="Entry 4.*cannot be read"):
+    with store.read() as session, pytest.raises(Invalid, match=r"Entry 4.*cannot be read"):
         session.entry(4)
     store.close()
-
-

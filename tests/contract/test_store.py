@@ -18,8 +18,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-
 from tests.fixtures.postgresql import postgresql_server
+
 from watchkeeper.core.changes import Change
 from watchkeeper.core.checks.values import State
 from watchkeeper.core.errors import Invalid, Locked, NotFound
@@ -114,7 +114,9 @@ def test_an_incident_comes_back_as_it_was_kept(store: Store) -> None:
 
 def test_incidents_are_listed_newest_first_by_status_and_page(store: Store) -> None:
     def work(session):
-        return [session.add_incident(incident(f"s{n}", status=Status.CLOSED if n % 2 else Status.OPEN)) for n in range(6)]
+        return [
+            session.add_incident(incident(f"s{n}", status=Status.CLOSED if n % 2 else Status.OPEN)) for n in range(6)
+        ]
 
     made = store.write(work)
     with store.read() as session:
@@ -261,7 +263,10 @@ def test_the_outbox_gives_what_is_due_and_records_attempts(store: Store) -> None
 
 def test_changes_of_a_time_span(store: Store) -> None:
     def work(session):
-        return [session.add_change(Change(0, NOW + n, "commit", f"c{n}", "ana", "shop", "app1", "x", n == 1)) for n in range(4)]
+        return [
+            session.add_change(Change(0, NOW + n, "commit", f"c{n}", "ana", "shop", "app1", "x", n == 1))
+            for n in range(4)
+        ]
 
     made = store.write(work)
     with store.read() as session:
@@ -311,7 +316,9 @@ def test_a_work_that_raises_is_undone_alone_and_raises_here(store: Store) -> Non
             if n % 3 == 1:
                 from watchkeeper.store import models
 
-                models.Setting.objects.using(session._using).create(name="once", value="x")  # the second one fails in SQL
+                models.Setting.objects.using(session._using).create(
+                    name="once", value="x"
+                )  # the second one fails in SQL
             return made.title
 
         try:
@@ -343,7 +350,9 @@ def test_eight_threads_write_and_read_without_a_lock_error(store: Store) -> None
         try:
             for turn in range(20):
                 made = store.write(lambda session: session.add_incident(incident(f"s{n}")))
-                store.write(lambda session, made=made, turn=turn: session.append_entry(Draft(NOW, "note", f"{n}.{turn}", "ana")))
+                store.write(
+                    lambda session, made=made, turn=turn: session.append_entry(Draft(NOW, "note", f"{n}.{turn}", "ana"))
+                )
                 with store.read() as session:
                     assert session.incident(made.id) == made
         except BaseException as error:
@@ -455,7 +464,7 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "main.db", isolation_level=None)) as raw:
         raw.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('store', '0999_future', '2030-01-01')")
-    with pytest.raises(Invalid, match="newer watchkeeper.*0999_future"):
+    with pytest.raises(Invalid, match=r"newer watchkeeper.*0999_future"):
         Store.open(tmp_path)
 
 

@@ -39,10 +39,10 @@ if [ -d /etc/sudoers.d ]; then
   mount -t tmpfs -o mode=755 tmpfs /etc/sudoers.d
   echo 'operator ALL=(root) NOPASSWD: /bin/sh' >/etc/sudoers.d/operator; chmod 440 /etc/sudoers.d/operator
 fi
-if [ "$BUSYBOX" ]; then
-  mount --bind /dev/null /usr/bin/bash
-  mount --bind "$(command -v busybox)" "$(readlink -f /bin/sh)"
-fi
+case $SH in
+  busybox) mount --bind /dev/null /usr/bin/bash; mount --bind "$(command -v busybox)" "$(readlink -f /bin/sh)";;
+  bash) mount --bind /bin/bash "$(readlink -f /bin/sh)";;
+esac
 exec /usr/sbin/sshd -f "$D/sshd_config" -D -e
 """
 
@@ -131,13 +131,13 @@ class SshLab:
         self.config.write_text("")
         self.known_hosts.write_text("")
 
-    def add(self, name: str, *, settings: str = "", bashrc: str = "", busybox: bool = False) -> SshLabHost:
-        """A new host. settings: lines for its sshd_config. busybox: /bin/sh is busybox, and there is no bash."""
+    def add(self, name: str, *, settings: str = "", bashrc: str = "", sh: str = "") -> SshLabHost:
+        """A new host. settings: lines for its sshd_config. sh: what /bin/sh is there, `bash` or `busybox` (and no bash)."""
         folder = self.folder / name
         folder.mkdir()
         port = free_port()
         _key(folder / "host_key")
-        shell = "/bin/sh" if busybox else "/bin/bash"
+        shell = "/bin/sh" if sh == "busybox" else "/bin/bash"
         accounts = ACCOUNTS.format(shell=shell)
         users = [line.split(":") for line in accounts.splitlines()]
         (folder / "passwd").write_text(accounts)
@@ -153,7 +153,7 @@ class SshLab:
         for part in (self.folder, folder, folder / "authorized_keys"):
             part.chmod(0o755 if part.is_dir() else 0o644)
         self._name(name, port, folder)
-        host = SshLabHost(name, folder, port, {"BUSYBOX": "1" if busybox else ""})
+        host = SshLabHost(name, folder, port, {"SH": sh})
         host.start()
         self.hosts[name] = host
         return host

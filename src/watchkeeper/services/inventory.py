@@ -1,4 +1,4 @@
-"""Keeping the current inventory: loaded anew when the files of the ops repo change, the last good one when they are broken."""
+"""Keeping the current inventory: loaded anew when the files change, the last good one while they are broken."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.incidents.values import Event, EventKind, Incident
 from watchkeeper.core.log.drafts import run_entry
 from watchkeeper.core.runs.modes import Circumstances, Decision, may_start
@@ -153,8 +152,8 @@ class Segments:
             begun = replace(step, state=StepState.RUNNING, attempt=step.attempt + attempt, started_at=self._clock())
             if not self._save(begun, run.fence):
                 return None
-            ended = self._steps.read(begun)
-            if ended.state is StepState.DONE or attempt == step.plan.retries:
+            ended = self._steps.read(begun, self._cancelled(run))
+            if ended.state in (StepState.DONE, StepState.CANCELLED) or attempt == step.plan.retries:
                 return ended
             if self._cancelled(run)():
                 return replace(ended, state=StepState.CANCELLED, message="cancelled between two attempts")
@@ -174,25 +173,16 @@ class Segments:
             if begun is None:
                 return None
             step = begun
-        first = not step.sent and not any(
-            other.sent and other.plan.host == step.plan.host and other.index != step.index for other in run.steps
-        )
-        ended = self._steps.change(step, first, lambda changed: self._save(changed, run.fence), self._cancelled(run))
+        ended = self._steps.change(step, lambda changed: self._save(changed, run.fence), self._cancelled(run))
         if ended.state is StepState.INTERRUPTED and step.plan.idempotent and step.attempt < 3:
             log.warning("run %s step %s was interrupted; idempotent, so it is sent again", run.id, step.plan.id)
             return self._change(run, replace(ended, state=StepState.PLANNED, sent=False))
         return ended
 
     def _begin_change(self, run: Run, step: RunStep) -> RunStep | None:
-        try:
-            boot = self._steps.boot_id(step.plan.host)
-        except NoAnswer as error:
-            now = self._clock()
-            return_step = replace(step, state=StepState.FAILED, message=error.sentence, started_at=now, ended_at=now)
-            self._save(return_step, run.fence)
-            self._end(run, RunState.FAILED, f"step {step.plan.id} was not started: {error.sentence}")
-            return None
+        """The attempt is a row before anything is sent, with the boot id of this run's earlier steps on that host."""
         now = self._clock()
+        boot = next((other.boot for other in run.steps if other.sent and other.plan.host == step.plan.host), "")
         begun = replace(
             step, state=StepState.RUNNING, attempt=step.attempt + 1, started_at=now, boot=boot, sent=False, message=""
         )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from watchkeeper.core.errors import NoAnswer
+from watchkeeper.core.errors import NoAnswer, WatchkeeperError
 from watchkeeper.core.redaction import Redactor
 from watchkeeper.core.runs.expectation import met
 from watchkeeper.core.runs.values import Evidence, RunStep, StepState
@@ -78,11 +78,16 @@ class Collector:
 
 
 class StepRunner:
-    """Runs single steps. `save` writes the step row under the run's fence and says whether the fence still holds."""
+    """Runs single steps. `save` writes the step row under the run's fence and says whether the fence still holds.
+
+    installation: a name of this state directory that no other one has; two watchkeepers may share a host and a user.
+    """
 
     def __init__(
-        self, hosts: BlockingHostsPort, evidence: EvidencePort, secrets: Callable[[], list[str]], clock: Clock
-    ) -> None:
+        self, hosts: BlockingHostsPort, evidence: EvidencePort, secrets: Callable[[], list[str]], clock: Clock,
+        installation: str,
+    ) -> None:  # fmt: skip
+        self._installation = installation
         self._hosts = hosts
         self._evidence = evidence
         self._secrets = secrets
@@ -92,47 +97,51 @@ class StepRunner:
         """A fresh collector for this attempt, with every known secret value."""
         return Collector(self._evidence, step, Redactor(self._secrets()))
 
-    def read(self, step: RunStep) -> RunStep:
-        """A read step: run it, keep its output. Repeating it is harmless."""
+    def read(self, step: RunStep, cancelled: Callable[[], bool]) -> RunStep:
+        """A read step: run it, keep its output as it comes. Repeating it is harmless."""
         plan = step.plan
         collector = self.collector(step)
         started = step.started_at or self._clock()
         try:
-            result = self._hosts.read(
-                plan.host, plan.text, deadline_s=plan.timeout_s, environment=plan.environment, shell=_shell(plan.language),
-                limit=HEAD_BYTES + TAIL_BYTES, strict=plan.phase != "diagnose", on_output=None,
+            result = self._hosts.get(plan.host).read(
+                plan.text, deadline_s=plan.timeout_s, environment=plan.environment, shell=_shell(plan.language),
+                limit=HEAD_BYTES + TAIL_BYTES, strict=plan.phase != "diagnose", on_output=collector.feed, stop=cancelled,
             )  # fmt: skip
-        except NoAnswer as error:
+        except WatchkeeperError as error:
             return self._ended(step, collector, None, started, StepState.FAILED, error.sentence)
-        collector.feed(result.output + (b"\n" if result.output and result.error and not result.output.endswith(b"\n") else b""))
         collector.feed(result.error)
         collector.finish()
         if result.timed_out:
             text = f"did not end within {plan.timeout_s:g} s, so its process group was ended"
             return self._ended(step, collector, result.exit_code, started, StepState.FAILED, text)
+        if result.exit_code is None and cancelled():
+            return self._ended(step, collector, None, started, StepState.CANCELLED, "cancelled; its process group was ended")
         good, why = met(plan.expect, result.exit_code, collector.tail.decode(errors="replace"))
-        answered = good or (plan.phase == "diagnose" and not plan.expect)
-        return self._ended(step, collector, result.exit_code, started, StepState.DONE if answered else StepState.FAILED, "" if good else why)
+        if good or (plan.phase == "diagnose" and not plan.expect):
+            return self._ended(step, collector, result.exit_code, started, StepState.DONE, why)
+        return self._ended(step, collector, result.exit_code, started, StepState.FAILED, why)
 
     def change(
-        self, step: RunStep, first_of_run: bool, save: Callable[[RunStep], bool], cancelled: Callable[[], bool]
+        self, step: RunStep, save: Callable[[RunStep], bool], cancelled: Callable[[], bool]
     ) -> RunStep:
         """A changing step through the spool: started once, or picked up again; followed until its end or its deadline.
 
         The returned step is INTERRUPTED when the host cannot say whether it ran to its end.
         """
-        spool = self.spool_step(step, first_of_run)
+        spool = self.spool_step(step)
         collector = self.collector(step)
         started = step.started_at or self._clock()
         try:
-            answer = self._hosts.start(step.plan.host, spool, wait_s=0.3)
+            answer = self._hosts.get(step.plan.host).start(spool, wait_s=0.3)
         except NoAnswer as error:
             return self._lost_sight(step, collector, started, error)
-        if answer.boot and not step.boot:
-            step = replace(step, boot=answer.boot)
-        if not save(replace(step, sent=True)):
+        except WatchkeeperError as error:
+            return self._ended(step, collector, None, started, StepState.REFUSED, error.sentence)
+        sent = answer.status in ("started", "running", "done")
+        step = replace(step, boot=step.boot or answer.boot, sent=step.sent or sent)
+        if not save(step):
             return step
-        return self._follow(replace(step, sent=True), spool, collector, answer, started, cancelled)
+        return self._follow(step, self.spool_step(step), collector, answer, started, cancelled)
 
     def _follow(
         self, step: RunStep, spool: SpoolStep, collector: Collector, answer: SpoolAnswer, started: float,
@@ -147,7 +156,7 @@ class StepRunner:
                 offset = answer.next_offset
             if answer.status not in ("started", "running"):
                 if answer.output and answer.status == "done":
-                    answer = self._hosts.look(step.plan.host, spool, offset=offset)
+                    answer = self._hosts.get(step.plan.host).look(spool, offset=offset)
                     if answer.output:
                         continue
                 return self._finished(step, collector, answer, started)
@@ -157,7 +166,7 @@ class StepRunner:
             if not answer.output:
                 time.sleep(LOOK_EVERY_S)
             try:
-                answer = self._hosts.look(step.plan.host, spool, offset=offset)
+                answer = self._hosts.get(step.plan.host).look(spool, offset=offset)
                 quiet_since = None
             except NoAnswer as error:
                 quiet_since = quiet_since or now
@@ -179,8 +188,8 @@ class StepRunner:
     def _stopped(
         self, step: RunStep, spool: SpoolStep, collector: Collector, started: float, offset: int, timed_out: bool
     ) -> RunStep:
-        answer = self._hosts.cancel(step.plan.host, spool)
-        rest = self._hosts.look(step.plan.host, spool, offset=offset)
+        answer = self._hosts.get(step.plan.host).cancel(spool)
+        rest = self._hosts.get(step.plan.host).look(spool, offset=offset)
         collector.feed(rest.output)
         collector.finish()
         if timed_out:
@@ -201,22 +210,20 @@ class StepRunner:
         evidence = collector.evidence_value(exit_code, started, now)
         return replace(step, state=state, ended_at=now, exit_code=exit_code, message=message, evidence=evidence)
 
-    def boot_id(self, host: str) -> str:
-        """The boot id of a host, recorded before the first send so that a rebooted host is noticed. Raises `NoAnswer`."""
-        result = self._hosts.read(host, "cat /proc/sys/kernel/random/boot_id", deadline_s=15.0)
-        return result.output.decode(errors="replace").strip()
-
     def cancel(self, step: RunStep) -> None:
         """End a running step's process group on its host. Raises `NoAnswer` when the host cannot be reached."""
-        self._hosts.cancel(step.plan.host, self.spool_step(step, False))
+        self._hosts.get(step.plan.host).cancel(self.spool_step(step))
 
-    @staticmethod
-    def spool_step(step: RunStep, first_of_run: bool) -> SpoolStep:
-        """How this attempt is named in the spool of its host."""
+    def spool_step(self, step: RunStep) -> SpoolStep:
+        """How this attempt is named in the spool of its host: with the id of this installation, since hosts are shared.
+
+        Without a known boot id it is the first of its run there. Sent again after a crash it finds its own claim, which
+        holds the boot id of the first time.
+        """
         plan = step.plan
         return SpoolStep(
-            run=f"run-{step.run}", step=f"step-{step.index}-{step.attempt}", text=plan.text, shell=_shell(plan.language),
-            environment=plan.environment, boot=step.boot, first_of_run=first_of_run, strict=True,
+            run=f"{self._installation}-run-{step.run}", step=f"step-{step.index}-{step.attempt}", text=plan.text, shell=_shell(plan.language),
+            environment=plan.environment, boot=step.boot, first_of_run=not step.boot, strict=True,
         )  # fmt: skip
 
 

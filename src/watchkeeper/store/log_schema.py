@@ -16,8 +16,8 @@ from watchkeeper.core.log.chain import GENESIS
 _REFUSED = "the operations log is append-only"
 
 _SQLITE_TABLES = (
-    """CREATE TABLE chain (number INTEGER PRIMARY KEY, previous TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,
-       digest TEXT NOT NULL, hash TEXT NOT NULL UNIQUE)""",
+    """CREATE TABLE chain (number INTEGER PRIMARY KEY, previous TEXT NOT NULL, at INTEGER NOT NULL,
+       digest TEXT NOT NULL, hash TEXT NOT NULL)""",
     "CREATE TABLE body (number INTEGER PRIMARY KEY, content TEXT NOT NULL)",
 )
 _SQLITE_TRIGGERS = {
@@ -36,8 +36,8 @@ _SQLITE_TRIGGERS = {
 }
 
 _POSTGRESQL_TABLES = (
-    """CREATE TABLE chain (number BIGINT PRIMARY KEY, previous TEXT NOT NULL UNIQUE, at BIGINT NOT NULL,
-       digest TEXT NOT NULL, hash TEXT NOT NULL UNIQUE)""",
+    """CREATE TABLE chain (number BIGINT PRIMARY KEY, previous TEXT NOT NULL, at BIGINT NOT NULL,
+       digest TEXT NOT NULL, hash TEXT NOT NULL)""",
     "CREATE TABLE body (number BIGINT PRIMARY KEY, content TEXT NOT NULL)",
     f"""CREATE FUNCTION operations_log_refuse() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION '{_REFUSED}'; END $$""",

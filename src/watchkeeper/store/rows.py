@@ -59,6 +59,9 @@ class Mapper(Generic[V]):
         self._json = json
         named = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
         self.columns = tuple(name for name in named if name not in other)
+        missing = set(self.columns) - {field.attname for field in model._meta.concrete_fields} - {"id"}
+        if missing:
+            raise TypeError(f"{kind.__name__} has fields without a column in {model._meta.db_table}: {sorted(missing)}")
 
     def row(self, value: V) -> dict[str, Any]:
         """The columns of a value, without its id."""

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from watchkeeper.core.redaction import MARK, Redactor
 
-SECRETS = ["hunter2secret", "s3cr3t with / space & more", 'quo"te\\back', "abcdefgh", "efghijkl", "line one of it\nline two of it"]
+SECRETS = [
+    "hunter2secret",
+    "s3cr3t with / space & more",
+    'quo"te\\back',
+    "abcdefgh",
+    "efghijkl",
+    "line one of it\nline two of it",
+]
 
 
 def whole(data: bytes, secrets: list[str] | None = None) -> bytes:
@@ -61,7 +68,13 @@ def test_ordinary_output_stays(text: str) -> None:
 def test_known_values_are_found_in_every_spelling(secret: str) -> None:
     import json
 
-    for form in (secret, quote(secret), quote(secret, safe=""), base64.b64encode(secret.encode()).decode(), json.dumps(secret)):
+    for form in (
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        base64.b64encode(secret.encode()).decode(),
+        json.dumps(secret),
+    ):
         out = whole(f"before <{form}> after".encode())
         assert MARK in out and out.startswith(b"before <") and out.rstrip(b"=").endswith(b"> after")
         assert secret.encode() not in out and form.strip('"=').encode() not in out
@@ -122,7 +135,12 @@ def test_byte_by_byte_is_the_same_as_at_once() -> None:
 def test_memory_is_bounded() -> None:
     redactor = Redactor(["a known secret value"])
     held = fed = given = 0
-    for piece in (b"password=" + b"y" * 65_536, b"-----BEGIN PRIVATE KEY-----" + b"z" * 65_536, b"\n" * 65_536, b"w" * 65_536) * 4:
+    for piece in (
+        b"password=" + b"y" * 65_536,
+        b"-----BEGIN PRIVATE KEY-----" + b"z" * 65_536,
+        b"\n" * 65_536,
+        b"w" * 65_536,
+    ) * 4:
         given += len(redactor.feed(piece))
         fed += len(piece)
         held = max(held, len(redactor._known._buffer) + len(redactor._looks._buffer))

@@ -5,6 +5,7 @@ The other side is a small real HTTP server on a Unix socket, with answers in the
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -38,40 +39,87 @@ RUNNING = {"running": True, "pid": 1}
 
 
 def check(name: str, state: str = "OK", reason: str = "200, ok: status == 200") -> dict[str, Any]:
-    return {"check": name, "state": state, "reason": reason, "since": "2026-11-21T03:12:40.000Z", "at": NOW, "values": {}}
+    return {
+        "check": name,
+        "state": state,
+        "reason": reason,
+        "since": "2026-11-21T03:12:40.000Z",
+        "at": NOW,
+        "values": {},
+    }
 
 
 def status(*checks: dict[str, Any], **more: Any) -> dict[str, Any]:
     service = {"name": "shop", "state": "OK", "held_under": None, "checks": list(checks)}
-    return {"status": {
-        "team": "harbour", "state": "OK", "sentence": "All 2 checks are OK.", "now": NOW, "services": [service],
-        "incidents": [], "undelivered": [], "fault": "", "mistakes": [], "watch": RUNNING,
-        "automation": {"on": True, "why": ""}, "waiting": [], **more,
-    }}  # fmt: skip
+    return {
+        "status": {
+            "team": "harbour",
+            "state": "OK",
+            "sentence": "All 2 checks are OK.",
+            "now": NOW,
+            "services": [service],
+            "incidents": [],
+            "undelivered": [],
+            "fault": "",
+            "mistakes": [],
+            "watch": RUNNING,
+            "automation": {"on": True, "why": ""},
+            "waiting": [],
+            **more,
+        }
+    }
 
 
 def step(index: int = 0, state: str = "planned", **plan: Any) -> dict[str, Any]:
     return {
-        "run": 4, "index": index, "state": state, "exit_code": None, "message": "", "decided_by": "",
-        "started_at": None, "ended_at": None,
+        "run": 4,
+        "index": index,
+        "state": state,
+        "exit_code": None,
+        "message": "",
+        "decided_by": "",
+        "started_at": None,
+        "ended_at": None,
         "plan": {
-            "index": index, "id": f"s{index}", "phase": "fix", "title": "Restart the worker", "text": "systemctl restart worker\n",
-            "risk": "change", "host": "app1", "why": "", "alternatives": "", "environment": {}, "missing": [], "manual": False,
+            "index": index,
+            "id": f"s{index}",
+            "phase": "fix",
+            "title": "Restart the worker",
+            "text": "systemctl restart worker\n",
+            "risk": "change",
+            "host": "app1",
+            "why": "",
+            "alternatives": "",
+            "environment": {},
+            "missing": [],
+            "manual": False,
             **plan,
         },
-    }  # fmt: skip
+    }
 
 
 def run_of(state: str, *steps: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"run": {
-        "id": 4, "incident": 12, "state": state, "mode": "manual", "actor": "local", "created_at": NOW, "ended_at": None,
-        "plan": {"runbook": "runbooks/worker.md", "service": "shop", "digest": "d1"}, "steps": list(steps), "message": "",
-        "parked_why": "", "approvals": [], **more,
-    }}  # fmt: skip
+    return {
+        "run": {
+            "id": 4,
+            "incident": 12,
+            "state": state,
+            "mode": "manual",
+            "actor": "local",
+            "created_at": NOW,
+            "ended_at": None,
+            "plan": {"runbook": "runbooks/worker.md", "service": "shop", "digest": "d1"},
+            "steps": list(steps),
+            "message": "",
+            "parked_why": "",
+            "approvals": [],
+            **more,
+        }
+    }
 
 
 class Daemon:
-    """A real server on STATE/main.sock. routes: (method, path) -> object, (status, object) or a callable of the request."""
+    """A real server on STATE/main.sock. routes: (method, path) -> object, (status, object) or a callable."""
 
     def __init__(self, state: Path) -> None:
         self.routes: Routes = {}
@@ -142,24 +190,37 @@ def wk(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.stdin", open(os.devnull))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     return lambda *words: program.main(list(words))
 
 
 # global flags and usage
 
 
-@pytest.mark.parametrize("words", [
-    ["--ops", "ops", "--json", "status"], ["status", "--ops", "ops", "--json"], ["--json", "status", "--ops=ops"],
-    ["--ops=ops", "status", "--json"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--ops", "ops", "--json", "status"],
+        ["status", "--ops", "ops", "--json"],
+        ["--json", "status", "--ops=ops"],
+        ["--ops=ops", "status", "--json"],
+    ],
+)
 def test_global_flags_stand_before_or_after_the_verb(wk: Any, words: list[str], capsys: Any) -> None:
     assert wk(*words) == 0
     assert json.loads(capsys.readouterr().out)["status"]["team"] == "harbour"
 
 
-@pytest.mark.parametrize("words", [["--json", "incidents"], ["incidents", "--json"], ["incidents", "list", "--json"],
-                                   ["incidents", "--json", "list"], ["incidents", "--status", "open", "--json"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--json", "incidents"],
+        ["incidents", "--json"],
+        ["incidents", "list", "--json"],
+        ["incidents", "--json", "list"],
+        ["incidents", "--status", "open", "--json"],
+    ],
+)
 def test_a_group_without_an_action_lists(wk: Any, daemon: Daemon, words: list[str], capsys: Any) -> None:
     daemon.routes[("GET", "/incidents")] = {"incidents": []}
     assert wk(*words) == 0
@@ -172,13 +233,23 @@ def test_a_value_that_looks_like_a_global_flag_stays_a_value(wk: Any, daemon: Da
     assert daemon.asked[-1][2] == {"check": "shop/backup", "status": "success", "note": "--json"}
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (["statsu"], "Did you mean 'wk status'"), (["status", "--jsno"], "Did you mean '--json'"),
-    (["incidents", "shwo", "1"], "Did you mean 'show'"), (["incidents", "show", "x"], "'x', which is not a whole number"),
-    (["run"], "Missing: RUNBOOK"), (["run", "r.md", "--param", "novalue"], "not NAME=VALUE"), (["--ops"], "expected one argument"),
-    (["up", "--port", "70000"], "not a port"), (["status", "--js"], "not understood"),
-])  # fmt: skip
-def test_wrong_usage_is_one_sentence_with_the_next_step_and_exit_2(wk: Any, words: list[str], said: str, capsys: Any) -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["statsu"], "Did you mean 'wk status'"),
+        (["status", "--jsno"], "Did you mean '--json'"),
+        (["incidents", "shwo", "1"], "Did you mean 'show'"),
+        (["incidents", "show", "x"], "'x', which is not a whole number"),
+        (["run"], "Missing: RUNBOOK"),
+        (["run", "r.md", "--param", "novalue"], "not NAME=VALUE"),
+        (["--ops"], "expected one argument"),
+        (["up", "--port", "70000"], "not a port"),
+        (["status", "--js"], "not understood"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_with_the_next_step_and_exit_2(
+    wk: Any, words: list[str], said: str, capsys: Any
+) -> None:
     assert wk(*words) == 2
     out, err = capsys.readouterr()
     assert out == "" and said in err and "Traceback" not in err and len(err.splitlines()) <= 2
@@ -203,7 +274,9 @@ def test_every_verb_has_help_with_the_global_flags(wk: Any, name: str, capsys: A
 
 
 @pytest.mark.parametrize(("kind", "code"), sorted(program.EXIT_CODES.items()))
-def test_the_kind_of_a_refusal_decides_the_exit_code(wk: Any, daemon: Daemon, kind: str, code: int, capsys: Any) -> None:
+def test_the_kind_of_a_refusal_decides_the_exit_code(
+    wk: Any, daemon: Daemon, kind: str, code: int, capsys: Any
+) -> None:
     told = {"error": {"kind": kind, "sentence": "The door is shut.", "hint": "Knock."}}
     daemon.routes[("GET", "/status")] = (409, told)
     assert wk("status") == code
@@ -212,7 +285,11 @@ def test_the_kind_of_a_refusal_decides_the_exit_code(wk: Any, daemon: Daemon, ki
 
 
 def test_every_core_error_has_an_exit_code_and_comes_back_as_itself() -> None:
-    kinds = {one.kind: one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.WatchkeeperError)}
+    kinds = {
+        one.kind: one
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, errors.WatchkeeperError)
+    }
     assert set(kinds) == set(program.EXIT_CODES) == set(client_module.ERRORS)
     for kind, raised in kinds.items():
         body = json.dumps({"error": {"kind": kind, "sentence": "s", "hint": "h"}}).encode()
@@ -256,9 +333,28 @@ def test_a_reader_that_goes_away_is_quiet(daemon: Daemon, tmp_path: Path) -> Non
 
 
 FORBIDDEN = {
-    "asyncio", "click", "pydantic", "django", "ruamel", "http.client", "email", "ssl", "urllib.request", "shutil", "subprocess",
-    "logging", "typing_extensions", "dataclasses", "inspect", "tempfile", "asyncssh", "yaml", "rich", "sqlite3", "concurrent",
-}  # fmt: skip
+    "asyncio",
+    "click",
+    "pydantic",
+    "django",
+    "ruamel",
+    "http.client",
+    "email",
+    "ssl",
+    "urllib.request",
+    "shutil",
+    "subprocess",
+    "logging",
+    "typing_extensions",
+    "dataclasses",
+    "inspect",
+    "tempfile",
+    "asyncssh",
+    "yaml",
+    "rich",
+    "sqlite3",
+    "concurrent",
+}
 
 
 def test_wk_status_imports_nothing_heavy(daemon: Daemon, tmp_path: Path) -> None:
@@ -267,13 +363,20 @@ def test_wk_status_imports_nothing_heavy(daemon: Daemon, tmp_path: Path) -> None
         f"code = main(['--ops', {str(tmp_path / 'ops')!r}, 'status'])\n"
         "print(code, ' '.join(sorted(sys.modules)), file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n" + text],
-                          capture_output=True, text=True, timeout=30, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n" + text],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
     code, *modules = done.stderr.split()
     heavy = {name for name in modules if name in FORBIDDEN or name.split(".")[0] in FORBIDDEN}
     assert code == "0" and not heavy
     ours = {name for name in modules if name.startswith("watchkeeper.")}
-    assert not {name for name in ours if name.startswith(("watchkeeper.bootstrap", "watchkeeper.store", "watchkeeper.adapters"))}
+    assert not {
+        name for name in ours if name.startswith(("watchkeeper.bootstrap", "watchkeeper.store", "watchkeeper.adapters"))
+    }
 
 
 # words
@@ -284,21 +387,51 @@ def test_all_well_is_one_line(wk: Any, capsys: Any) -> None:
     assert capsys.readouterr().out == "All 2 checks are OK.\n"
 
 
-def test_status_shows_only_what_is_not_ok_the_worst_first_and_how_to_approve(wk: Any, daemon: Daemon, capsys: Any) -> None:
+def test_status_shows_only_what_is_not_ok_the_worst_first_and_how_to_approve(
+    wk: Any, daemon: Daemon, capsys: Any
+) -> None:
     daemon.routes[("GET", "/status")] = status(
-        check("shop/disk", "WARN", "free 18 %, warn: free < 20%"), check("shop/web", "CRIT", "status 500, crit: status != 200"),
-        check("shop/tcp"), sentence="shop: web is CRIT for 4 min.",
-        waiting=[{"run": 4, "step": 1, "text": "systemctl restart worker\n", "host": "app1", "binds": "ab", "expires_at": NOW,
-                  "risk": "change"}],
+        check("shop/disk", "WARN", "free 18 %, warn: free < 20%"),
+        check("shop/web", "CRIT", "status 500, crit: status != 200"),
+        check("shop/tcp"),
+        sentence="shop: web is CRIT for 4 min.",
+        waiting=[
+            {
+                "run": 4,
+                "step": 1,
+                "text": "systemctl restart worker\n",
+                "host": "app1",
+                "binds": "ab",
+                "expires_at": NOW,
+                "risk": "change",
+            }
+        ],
         undelivered=[{"message": {"title": "P2 shop"}, "channels": ["push"], "last_error": "402 credit exhausted"}],
-        incidents=[{"id": 12, "severity": "P2", "title": "shop: web", "opened_at": "2026-11-21T03:12:40.000Z",
-                    "why_not_acted": "no grant for shop/runbooks/web.md"}],
+        incidents=[
+            {
+                "id": 12,
+                "severity": "P2",
+                "title": "shop: web",
+                "opened_at": "2026-11-21T03:12:40.000Z",
+                "why_not_acted": "no grant for shop/runbooks/web.md",
+            }
+        ],
         watch={"running": False, "sentence": "The watch does not answer."},
-    )  # fmt: skip
+    )
     assert wk("status") == 1
     out = capsys.readouterr().out
-    order = ["NOT DELIVERED", "402 credit", "shop: web is CRIT for 4 min.", "CRIT", "WARN", "12  P2", "no grant",
-             "    | systemctl restart worker", "wk runs approve 4 --step 1", "The watch does not answer."]  # fmt: skip
+    order = [
+        "NOT DELIVERED",
+        "402 credit",
+        "shop: web is CRIT for 4 min.",
+        "CRIT",
+        "WARN",
+        "12  P2",
+        "no grant",
+        "    | systemctl restart worker",
+        "wk runs approve 4 --step 1",
+        "The watch does not answer.",
+    ]
     positions = [out.index(word) for word in order]
     assert positions == sorted(positions) and "shop/tcp" not in out
 
@@ -323,12 +456,17 @@ def test_empty_lists_say_what_is_true(
     assert capsys.readouterr().out.startswith(said)
 
 
-@pytest.mark.parametrize(("states", "said"), [
-    (["OK", "OK"], "No open incident. All 2 checks are OK."),
-    (["OK", "UNKNOWN"], "No open incident. 1 of 2 checks are OK; 'wk status' shows the others."),
-    ([], "No open incident, and no check is defined: nothing is watched."),
-])  # fmt: skip
-def test_no_open_incident_does_not_claim_more_than_is_known(wk: Any, daemon: Daemon, states: list[str], said: str, capsys: Any) -> None:
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (["OK", "OK"], "No open incident. All 2 checks are OK."),
+        (["OK", "UNKNOWN"], "No open incident. 1 of 2 checks are OK; 'wk status' shows the others."),
+        ([], "No open incident, and no check is defined: nothing is watched."),
+    ],
+)
+def test_no_open_incident_does_not_claim_more_than_is_known(
+    wk: Any, daemon: Daemon, states: list[str], said: str, capsys: Any
+) -> None:
     daemon.routes[("GET", "/incidents")] = {"incidents": []}
     daemon.routes[("GET", "/checks")] = {"checks": [check("shop/web", state) for state in states]}
     assert wk("incidents") == 0
@@ -354,7 +492,9 @@ def test_colour_only_on_a_terminal_and_never_with_no_color(daemon: Daemon, tmp_p
 def on_terminal(command: list[str], environment: dict[str, str], typed: bytes = b"") -> bytes:
     """What a command writes to a real pseudo terminal."""
     leader, follower = pty.openpty()
-    process = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=environment, close_fds=True)
+    process = subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, env=environment, close_fds=True
+    )
     os.close(follower)
     if typed:
         os.write(leader, typed)
@@ -398,7 +538,7 @@ def test_times_are_in_the_zone_of_the_terminal(monkeypatch: pytest.MonkeyPatch) 
 def test_what_needs_a_yes_is_not_done_without_a_person(wk: Any, daemon: Daemon, capsys: Any) -> None:
     daemon.routes[("POST", "/runs")] = run_of("ready", step())
     assert wk("run", "worker.md", "--service", "shop") == 2
-    out, err = capsys.readouterr()
+    err = capsys.readouterr().err
     assert "systemctl restart worker" in err and "app1" in err and "changes" in err and "--yes" in err
     assert [sent["dry_run"] for _, _, sent in daemon.asked] == [True]
 
@@ -435,7 +575,9 @@ def test_a_run_that_only_read_and_is_done_is_fine(wk: Any, daemon: Daemon) -> No
 
 def test_a_run_that_waits_says_for_what_and_how(wk: Any, daemon: Daemon, capsys: Any) -> None:
     daemon.routes[("POST", "/runs")] = run_of("ready", step())
-    daemon.routes[("GET", "/runs/4")] = run_of("parked", step(state="waits"), approvals=[approval()], parked_why="step 0 destroys")
+    daemon.routes[("GET", "/runs/4")] = run_of(
+        "parked", step(state="waits"), approvals=[approval()], parked_why="step 0 destroys"
+    )
     assert wk("run", "worker.md", "--yes") == 1
     out = capsys.readouterr().out
     assert "step 0 destroys" in out and "wk runs approve 4 --step 0" in out
@@ -476,8 +618,22 @@ def test_approve_sends_the_hash_of_what_was_shown(wk: Any, daemon: Daemon, capsy
 
 def test_approve_asks_on_the_terminal_and_a_destroying_step_asks_for_its_host(daemon: Daemon, tmp_path: Path) -> None:
     daemon.routes[("POST", "/runs/4/approve")] = run_of("ready", step())
-    command = [sys.executable, "-m", "watchkeeper.faces.cli.program", "--ops", str(tmp_path / "ops"), "runs", "approve", "4"]
-    for risk, typed, posted in (("change", b"n\n", False), ("change", b"y\n", True), ("destroy", b"y\n", False), ("destroy", b"app1\n", True)):
+    command = [
+        sys.executable,
+        "-m",
+        "watchkeeper.faces.cli.program",
+        "--ops",
+        str(tmp_path / "ops"),
+        "runs",
+        "approve",
+        "4",
+    ]
+    for risk, typed, posted in (
+        ("change", b"n\n", False),
+        ("change", b"y\n", True),
+        ("destroy", b"y\n", False),
+        ("destroy", b"app1\n", True),
+    ):
         daemon.asked.clear()
         daemon.routes[("GET", "/runs/4")] = run_of("parked", step(risk=risk), approvals=[approval()])
         said = on_terminal(command, dict(os.environ), typed)
@@ -495,7 +651,9 @@ def test_approve_without_a_waiting_step_or_with_several(wk: Any, daemon: Daemon,
 
 def test_log_verify_exits_1_when_the_chain_does_not_hold(wk: Any, daemon: Daemon, capsys: Any) -> None:
     for ok, code in ((True, 0), (False, 1)):
-        daemon.routes[("GET", "/log/verify")] = {"verification": {"ok": ok, "sentence": "Entry 3 was changed.", "head": "ab"}}
+        daemon.routes[("GET", "/log/verify")] = {
+            "verification": {"ok": ok, "sentence": "Entry 3 was changed.", "head": "ab"}
+        }
         assert wk("log", "verify") == code
     assert "Entry 3 was changed." in capsys.readouterr().out
 
@@ -509,12 +667,17 @@ def test_log_export_passes_the_markdown_through_unchanged(wk: Any, daemon: Daemo
 # the client
 
 
-@pytest.mark.parametrize(("said", "words"), [
-    (b"", "closed the connection without an answer"), (b"SSH-2.0-x\r\n", "without an answer"),
-    (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}", "cut off"),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "cut off"),
-    (b"HTTP/1.1 200 OK\r\n\r\n[1]", "not a JSON object"), (b"HTTP/1.1 502 Bad\r\n\r\n<html>", "answered 502 to GET /status"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"", "closed the connection without an answer"),
+        (b"SSH-2.0-x\r\n", "without an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}", "cut off"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "cut off"),
+        (b"HTTP/1.1 200 OK\r\n\r\n[1]", "not a JSON object"),
+        (b"HTTP/1.1 502 Bad\r\n\r\n<html>", "answered 502 to GET /status"),
+    ],
+)
 def test_broken_answers_are_sentences(tmp_path: Path, said: bytes, words: str) -> None:
     with one_answer(tmp_path / "s", said), pytest.raises(errors.WatchkeeperError, match=words):
         Client(str(tmp_path / "s")).get("/status")
@@ -551,7 +714,10 @@ class one_answer:
 
 def test_the_deadline_holds_for_the_whole_request_not_for_each_byte(tmp_path: Path) -> None:
     begun = time.monotonic()
-    with one_answer(tmp_path / "s", b"HTTP/1.1 200 OK\r\n" * 20, 0.1), pytest.raises(errors.NoAnswer, match=r"within 0\.5 s"):
+    with (
+        one_answer(tmp_path / "s", b"HTTP/1.1 200 OK\r\n" * 20, 0.1),
+        pytest.raises(errors.NoAnswer, match=r"within 0\.5 s"),
+    ):
         Client(str(tmp_path / "s"), timeout_s=0.5).get("/status")
     assert time.monotonic() - begun < 2
 
@@ -646,7 +812,20 @@ def test_runbook_show_needs_no_ops_repo(tmp_path: Path, monkeypatch: pytest.Monk
     assert "  | systemctl restart worker" in capsys.readouterr().out
     assert program.main(["--json", "runbook", "show", "stuck.md"]) == 0
     steps = json.loads(capsys.readouterr().out)["runbook"]["procedures"][0]["steps"]
-    assert {"id", "phase", "title", "text", "language", "risk", "manual", "why", "parameters", "alternatives", "host", "line"} <= set(steps[0])
+    assert {
+        "id",
+        "phase",
+        "title",
+        "text",
+        "language",
+        "risk",
+        "manual",
+        "why",
+        "parameters",
+        "alternatives",
+        "host",
+        "line",
+    } <= set(steps[0])
     assert program.main(["runbook", "show", "absent.md"]) == 4
     Path("binary.md").write_bytes(b"ok\n\xff\xfe")
     assert program.main(["runbook", "show", "binary.md"]) == 2 and "binary.md:2" in capsys.readouterr().err

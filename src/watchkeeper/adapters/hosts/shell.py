@@ -17,7 +17,7 @@ from watchkeeper.core.errors import Forbidden, Invalid, NoAnswer
 from watchkeeper.core.inventory.values import Host
 from watchkeeper.services.ports import CommandResult, SpoolAnswer, SpoolStep
 
-GRACE_S = 1.0  # between TERM and KILL of a read command
+GRACE_S = 0.5  # between TERM and KILL of a read command, which has nothing to tidy up
 LEFTOVER_S = 0.5  # how long children may hold the output open after a read command itself has ended
 ANSWER_S = 20.0  # a spool answer that takes longer than the asked wait plus this has been lost
 CHUNK = 65_536

@@ -13,7 +13,7 @@ CODE BOOT UID SIZE OFFSET LENGTH", and exactly LENGTH bytes of output: fewer mea
 
 Size: the output is a plain file, because a pipe or ``ulimit -f`` could change the exit code or end the command. Only
 the first 48 and the last 16 MB are ever collected; each look at an output above 80 MB gives the disk blocks between
-them back (``fallocate`` hole punching, where the host has it). While nobody looks, an output is bounded by the disk alone.
+them back (``fallocate`` hole punching, where the host has it). While nobody looks, only the disk bounds an output.
 
 Steps see SIGINT and SIGQUIT ignored, as every background job of a POSIX shell does.
 """
@@ -47,7 +47,8 @@ printf "%-31s\n" $? 1<>"$wk_k.rc.$wk_t"
 # What every script shares: finding the directory, the state of a step, and the answer.
 COMMON = r"""
 wk_refuse() {
-  wk_x="$2 on this host"; printf '%s %s - %s %s 0 0 %s\n%s' "$wk_m" "$1" "${wk_y:--}" "${wk_i:--}" ${#wk_x} "$wk_x"; exit; }
+  wk_x="$2 on this host"
+  printf '%s %s - %s %s 0 0 %s\n%s' "$wk_m" "$1" "${wk_y:--}" "${wk_i:--}" ${#wk_x} "$wk_x"; exit; }
 wk_nap() { sleep $1 2>/dev/null || sleep 1; }
 wk_owned() { [ -O "$wk_s" ] && [ ! -L "$wk_s" ] || wk_refuse nospool "$wk_s does not belong to uid $wk_i"; }
 wk_enter() {
@@ -60,7 +61,8 @@ wk_enter() {
   if [ "$wk_f" ]; then
     [ -d "$wk_s/$wk_r" ] || mkdir -p "$wk_s/$wk_r" 2>/dev/null ||
       wk_refuse nospool "the directory $wk_s/$wk_r cannot be made"
-    case $(ls -ldn "$wk_s") in drwx------*) ;; *) wk_refuse nospool "$wk_s is open to others, it must have mode 0700";; esac
+    case $(ls -ldn "$wk_s") in drwx------*) ;;
+      *) wk_refuse nospool "$wk_s is open to others, it must have mode 0700";; esac
     wk_owned
   fi
   cd "$wk_s/$wk_r" 2>/dev/null || wk_refuse $1 "the run directory $wk_s/$wk_r does not exist"

@@ -149,9 +149,19 @@ class Line:
 
 
 def _options(route: Route) -> tuple[asyncssh.SSHClientConnectionOptions, list[str]]:
-    """Options for this host and the known-hosts files that count for it. Checking can never be switched off."""
+    """Options for this host and the known-hosts files that count for it."""
+    configured = _configured(route).known_hosts
+    files = [str(file) for file in configured] if isinstance(configured, list | tuple) else []
+    files = [str(Path(file).expanduser()) for file in files or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]]
+    # Given as text, so that no line of a configuration (UserKnownHostsFile none) can switch the check off, and never
+    # empty, which the library would take for "use the default file".
+    known = b"#\n" + b"\n".join(Path(file).read_bytes() for file in files if Path(file).is_file())
+    return _configured(route, known_hosts=known), files
+
+
+def _configured(route: Route, **more: bytes) -> asyncssh.SSHClientConnectionOptions:
     host = route.host
-    options = asyncssh.SSHClientConnectionOptions(
+    return asyncssh.SSHClientConnectionOptions(
         host=route.target,
         port=host.port or (),
         username=host.user or (),
@@ -163,13 +173,8 @@ def _options(route: Route) -> tuple[asyncssh.SSHClientConnectionOptions, list[st
         keepalive_count_max=KEEPALIVE_MISSES,
         connect_timeout=None,
         login_timeout=route.connect_timeout_s,
+        **more,
     )
-    configured = options.known_hosts
-    files = [str(file) for file in configured] if isinstance(configured, list | tuple) else []
-    files = files or ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
-    files = [str(Path(file).expanduser()) for file in files]
-    options.known_hosts = b"\n".join(Path(file).read_bytes() for file in files if Path(file).is_file())
-    return options, files
 
 
 async def dial(route: Route, gate: asyncio.Semaphore) -> Line:

@@ -75,8 +75,7 @@ def _untrusted(place: str, options: asyncssh.SSHClientConnectionOptions, files: 
         line = _line_of(file, name, None if options.port == 22 else options.port)
         if line:
             return (
-                f"The host key of {place} is not the one in {file}:{line}: "
-                "the host was installed anew, or somebody sits in between.",
+                f"The host key of {place} is not the one in {file}:{line}: the host was reinstalled, or it is another.",
                 f"Ask whoever runs it; when the change is right: ssh-keygen -f {file} -R '{label}', then: "
                 + _ssh(options.username, options.host, options.port),
             )

@@ -17,7 +17,6 @@ _SHELL = re.compile(r"[a-z]{1,12}\Z")
 # Names that change how the shell or the loader itself works, or that a shell refuses to set.
 _RESERVED = frozenset(
     ("BASHOPTS", "BASH_ENV", "BASH_VERSINFO", "ENV", "EUID", "IFS", "OPTIND", "PPID", "SHELLOPTS", "UID")
-    + ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 )
 
 
@@ -61,7 +60,7 @@ def exports(environment: Mapping[str, str] | None) -> str:
     """``export`` lines for these values. They reach the host on stdin and are never part of an argument list."""
     lines = []
     for name, value in (environment or {}).items():
-        if not _NAME.match(name) or name in _RESERVED or name.startswith("wk_"):
+        if not _NAME.match(name) or name in _RESERVED or name.startswith(("wk_", "LD_")):
             hint = "Choose another name of letters, digits and '_'."
             raise Usage(f"{name!r} cannot be a parameter of a command.", hint)
         if "\0" in value or len(value.encode("utf-8", "surrogateescape")) > LONGEST_STRING:

@@ -24,6 +24,8 @@ POISON = "imported by the old tablet"
 DEAD_WORKER = "worker-2"
 SLOTS = 4
 Expected = Literal["closed", "escalated"]
+RESPONSES = ("worker/runbooks/worker-down.md", "worker/runbooks/stuck-queue.md", "shop/runbooks/web-down.md")
+"""The responses of the sample that ask to act by themselves; `wk demo` adds a grant for each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ CERTIFICATE_DAYS = 80.0
 RENEW_BELOW_DAYS = 20.0
 WELL_WITHIN_S = 20.0
 TOOLS = (
-    "queue-depth", "stuck-jobs", "rescue-jobs", "workers", "shop-health", "worker-health", "backup-age", "try-order",
+    "queue-depth", "stuck-jobs", "rescue-jobs", "workers", "shop-health", "worker-health", "newest-copy", "try-order",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def make(places: Places) -> None:
         places.keep_ports(dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
     values = template_values(places, places.ports())
     _install_programs(places, values)
+    places.spool.mkdir(mode=0o700, exist_ok=True)
     if not places.settings_file.exists():
         write_settings(places)
     left = days_left(places.certificate)
@@ -52,7 +53,8 @@ def make(places: Places) -> None:
 def template_values(places: Places, ports: Mapping[str, int]) -> dict[str, str]:
     """What the templates' placeholders stand for."""
     values = {f"port_{name}": str(port) for name, port in ports.items()}
-    return values | {"fleet": str(places.fleet), "state": str(places.state), "python": sys.executable}
+    own = {"fleet": places.fleet, "state": places.state, "spool": places.spool, "python": sys.executable}
+    return values | {name: str(value) for name, value in own.items()}
 
 
 def write_settings(places: Places) -> None:

@@ -15,7 +15,7 @@ from watchkeeper.core.errors import Invalid
 PORTS = ("shop", "worker", "docs", "tls")
 LONGEST_SOCKET = 95
 """supervisord binds `supervisor.sock.PID` first, and the kernel takes 107 bytes."""
-_PLAIN = re.compile(r"[A-Za-z0-9._/@+-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9._/@-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,16 @@ class Places:
     def facts(self) -> Path:
         """fleet.json: where it was made, and its ports."""
         return self.fleet / "fleet.json"
+
+    @property
+    def spool(self) -> Path:
+        """Where changing commands leave their trace: in the fleet, or in /var/tmp for a demo in /tmp.
+
+        /tmp does not survive a reboot, so watchkeeper refuses it for this.
+        """
+        if str(self.directory).startswith("/tmp/"):
+            return Path(f"/var/tmp/wk-{os.getuid()}")
+        return self.fleet / "spool"
 
     @property
     def supervisor_socket(self) -> Path:

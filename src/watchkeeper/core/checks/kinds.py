@@ -19,7 +19,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One probe kind. where: asked from there unless `from` says else. ok, warn, crit: rules of a check without rules."""
+    """One probe kind. where: asked from there unless `from` says else.
+
+    ok, warn, crit: the rules of a check that has none. main: the name to show when there is room for one.
+    """
 
     summary: str
     where: Literal["host", "here"]

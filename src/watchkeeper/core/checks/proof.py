@@ -13,9 +13,9 @@ _ROUNDING_S = 1e-6  # epoch seconds are floats: 1.0 s apart must not become 0.99
 def count_proof(readings: Sequence[Judged], after: float, rule_hash: str, min_gap_s: float = MIN_GAP_S) -> int:
     """Number of OK readings in a row at the end of `readings` that count as proof.
 
-    readings: oldest first. A reading counts when it was asked (`Reading.at`) after `after`, under `rule_hash`, is OK, and
-    was asked at least `min_gap_s` after the one counted before it; OK readings closer than that are passed over, they
-    neither count nor break the row. Anything else (another verdict, another rule, asked too early) ends the row.
+    readings: oldest first. A reading counts when it was asked (`Reading.at`) after `after`, under `rule_hash`, is OK,
+    and was asked at least `min_gap_s` after the one counted before it; OK readings closer than that are passed over,
+    they neither count nor break the row. Anything else (another verdict, another rule, asked too early) ends the row.
     """
     row: list[float] = []
     for judged in reversed(readings):

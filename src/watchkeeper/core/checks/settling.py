@@ -3,7 +3,8 @@
 - CRIT is entered when the crit rule held in N of the last M readings, WARN likewise; CRIT goes before WARN.
 - A reading that matches crit also counts for warn when both rules read the same names (50 and 100 of one number).
 - CRIT and WARN are left for OK after `recover` OK readings in a row; readings from before do not count again.
-- Two UNKNOWN in a row, or one when nothing is remembered before it, settle the check as UNKNOWN; one is only not a match.
+- Two UNKNOWN in a row, or one when nothing is remembered before it, settle the check as UNKNOWN.
+  A single one only does not match.
 - The first reading of a check settles it: without a flip when OK, as a flip from UNKNOWN otherwise.
 """
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+from watchkeeper.core.checks.kinds import Quantity
 from watchkeeper.core.conditions.errors import ConditionError, fault
-from watchkeeper.core.conditions.quantities import WRITTEN, Limit, Quantity, fit, parse_number
+from watchkeeper.core.conditions.quantities import WRITTEN, Limit, fit, parse_number
 from watchkeeper.core.conditions.tokens import EXAMPLE, Token, tokenize
 from watchkeeper.core.conditions.tree import Comparison, Every, Not, Operator, Some, Tree, Truth
 

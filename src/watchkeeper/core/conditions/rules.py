@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from watchkeeper.core.checks.kinds import KINDS
+from watchkeeper.core.checks.kinds import KINDS, Quantity
 from watchkeeper.core.checks.values import Value
 from watchkeeper.core.conditions.errors import fault
 from watchkeeper.core.conditions.grammar import MAX_WINDOW, Parser
-from watchkeeper.core.conditions.quantities import Quantity
 from watchkeeper.core.conditions.tokens import EXAMPLE
 from watchkeeper.core.conditions.tree import Tree, names, phrases
 from watchkeeper.core.inventory.values import Rule

@@ -15,7 +15,7 @@ TokenKind = Literal["word", "number", "text", "sign", "end"]
 _UNITS = "|".join(sorted((*BYTE_UNITS, *DURATION_UNITS), key=len, reverse=True))
 _TOKEN = re.compile(
     rf"""\s*(?:
-      (?P<number>[-+]?\d+(?:\.\d+)?(?:\s*%|\s*(?:{_UNITS})(?![A-Za-z_])|[A-Za-z][A-Za-z0-9.]*)?)
+      (?P<number>[-+]?\d+(?:\.\d+)?(?:\s*%|\s*(?:{_UNITS})(?![A-Za-z0-9_])|[A-Za-z][A-Za-z0-9.]*)?)
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<sign>==|!=|<=|>=|<>|=<|=>|=~|&&|\|\||[<>=!()\[\],])

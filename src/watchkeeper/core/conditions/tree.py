@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from watchkeeper.core.checks.kinds import Quantity
 from watchkeeper.core.checks.values import Value
-from watchkeeper.core.conditions.quantities import Limit, Quantity, as_number, as_text, quoted, show
+from watchkeeper.core.conditions.quantities import Limit, as_number, as_text, quoted, show
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "not contains"]
 Values = Mapping[str, Value]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
-from watchkeeper.core.inventory.checking import Surroundings, assemble_check
+from watchkeeper.core.inventory.checking import Surroundings, assemble_check, read_rules
 from watchkeeper.core.inventory.fields import SECRET
 from watchkeeper.core.inventory.models import (
     CheckModel,
@@ -21,28 +22,37 @@ from watchkeeper.core.inventory.validation import Notes, meant, validate
 from watchkeeper.core.inventory.values import Channel, Check, Database, Host, Response, Secret, Service, Team
 from watchkeeper.core.inventory.yaml_reader import Node
 
+KINDS_OF_CHANNEL: tuple[Literal["script", "webhook", "apprise"], ...] = ("script", "webhook", "apprise")
+
 
 def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFile]:
     """Who we are and the defaults; after a mistake with as much as holds."""
     model = validate(TeamFile, root, notes)
+    known_channels(root, names, notes)
     if model is None:
         return Team(), _as_far_as_it_holds(root)
-    channels = []
+    channels: list[Channel] = []
     for name, each in model.channels.items():
-        kind, target = next(
-            (k, getattr(each, k)) for k in ("script", "webhook", "apprise") if getattr(each, k) is not None
-        )
-        channels.append(Channel(name, kind, target, each.timeout))
-        _secret(target, root.get("channels").get(name).get(kind), names, notes)  # type: ignore[union-attr]
-    if model.escalation is not None:
-        listed = root.get("escalation")
-        for name, node in zip(model.escalation, listed.content if listed is not None else (), strict=False):
-            if name not in model.channels:
-                notes.unknown(node, "channel", name, model.channels, "channels in watchkeeper.yaml")
+        for kind in KINDS_OF_CHANNEL:
+            target = getattr(each, kind)
+            if target is not None:
+                channels.append(Channel(name, kind, target, each.timeout))
     escalation = tuple(dict.fromkeys(model.escalation)) if model.escalation is not None else tuple(model.channels)
     budget = model.budget
     team = Team(model.team, model.timezone, tuple(channels), escalation, budget.per_service, budget.all)
     return team, model
+
+
+def known_channels(root: Node, names: Names, notes: Notes) -> None:
+    """Notes channels and secrets that are named but not there."""
+    channels = root.get("channels")
+    for _, channel in channels.items() if channels is not None else ():
+        for kind in KINDS_OF_CHANNEL:
+            _secret(channel.get(kind), names, notes)
+    listed = root.get("escalation")
+    for node in listed.content if listed is not None and listed.is_list else []:
+        if isinstance(node.content, str) and node.content not in names.channels:
+            notes.unknown(node, "channel", node.content, names.channels, "channels in watchkeeper.yaml")
 
 
 def _as_far_as_it_holds(root: Node) -> TeamFile:
@@ -74,17 +84,18 @@ def _host(name: str, model: HostModel) -> Host:
 def assemble_databases(root: Node, names: Names, notes: Notes) -> dict[str, Database]:
     """All named connections; empty after a mistake."""
     model = validate(DatabasesFile, root, notes)
+    listed = root.get("databases")
+    for _, node in listed.items() if listed is not None else ():
+        target = node.get("postgresql")
+        _secret(target, names, notes)
+        if target is not None and isinstance(target.content, str) and not SECRET.match(target.content):
+            _plain_url(target.content, target, notes)
     found: dict[str, Database] = {}
     for name, each in model.databases.items() if model is not None else ():
         if each.sqlite is not None:
             found[name] = Database(name, "sqlite", each.sqlite)
-            continue
-        assert each.postgresql is not None
-        node = root.get("databases").get(name).get("postgresql")  # type: ignore[union-attr]
-        _secret(each.postgresql, node, names, notes)
-        if node is not None and not SECRET.match(each.postgresql):
-            _plain_url(each.postgresql, node, notes)
-        found[name] = Database(name, "postgresql", each.postgresql)
+        elif each.postgresql is not None:
+            found[name] = Database(name, "postgresql", each.postgresql)
     return found
 
 
@@ -112,8 +123,8 @@ def assemble_secrets(root: Node, notes: Notes) -> dict[str, Secret]:
     return found
 
 
-def _secret(target: str, node: Node | None, names: Names, notes: Notes) -> None:
-    match = SECRET.match(target)
+def _secret(node: Node | None, names: Names, notes: Notes) -> None:
+    match = SECRET.match(node.content) if node is not None and isinstance(node.content, str) else None
     if match and node is not None and match.group(1) not in names.secrets and "secrets" not in names.unread:
         notes.unknown(node, "secret", match.group(1), names.secrets, "secrets.yaml")
 
@@ -151,13 +162,12 @@ def _own_names(file: str, name: str, root: Node, names: Names, notes: Notes) -> 
     files = names.services.get(name, [])
     if len(files) > 1 and file != files[0]:
         notes.add(place, f"the service '{name}' a second time", f"each service in one file; it stands in {files[0]}")
-    for needed in names.needs.get(name, []):
+    needs = root.get("depends_on")
+    for node in needs.content if needs is not None and needs.is_list else []:
+        needed = str(node.content)
         if _leads_to(needed, name, names):
-            node = root.get("depends_on")
-            assert node is not None
-            item = next(each for each in node.content if str(each.content) == needed)
             way = "itself" if needed == name else f"{needed}, which depends on {name}"
-            notes.add(item, f"{name} depends on {way}", "services that do not depend on each other in a circle")
+            notes.add(node, f"{name} depends on {way}", "services that do not depend on each other in a circle")
 
 
 def _leads_to(start: str, target: str, names: Names) -> bool:
@@ -218,6 +228,8 @@ def _checks(root: Node, around: Surroundings, notes: Notes) -> list[Check]:
         model = validate(CheckModel, node, notes)
         if model is not None:
             found.extend(assemble_check(model, node, around, notes))
+        else:
+            read_rules(node, notes)
     return found
 
 
@@ -225,14 +237,15 @@ def _responses(root: Node, service: str, names: Names, notes: Notes) -> list[Res
     found: dict[str, Response] = {}
     for node in _items(root, "respond", notes, "- runbook: runbooks/web-down.md"):
         model = validate(ResponseModel, node, notes)
+        checks = dict.fromkeys(names.checks.get(service, ()))
+        to = _known(node, "to", "check", checks, "checks of this service", notes)
+        place = node.get("runbook")
+        if place is not None and isinstance(place.content, str):
+            _runbook(place.content.removeprefix("./"), place, names, notes)
         if model is None:
             continue
-        to = _known(node, "to", "check", dict.fromkeys(names.checks.get(service, ())), "checks of this service", notes)
-        place = node.get("runbook")
-        assert place is not None
-        _runbook(model, place, names, notes)
         name = f"{service}/{model.runbook}"
-        if name in found:
+        if name in found and place is not None:
             notes.add(place, f"'{model.runbook}' a second time", "each runbook once; list all its checks in one 'to'")
         found[name] = Response(
             name=name,
@@ -247,8 +260,7 @@ def _responses(root: Node, service: str, names: Names, notes: Notes) -> list[Res
     return list(found.values())
 
 
-def _runbook(model: ResponseModel, place: Node, names: Names, notes: Notes) -> None:
-    path = model.runbook
+def _runbook(path: str, place: Node, names: Names, notes: Notes) -> None:
     if path not in names.runbooks:
         close = meant(path, names.runbooks)
         notes.add(place, f"the runbook '{path[:80]}', which is not there", "a file under runbooks/", "", close)

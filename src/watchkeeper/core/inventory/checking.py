@@ -108,27 +108,38 @@ def _options(model: CheckModel, kind: str, around: Surroundings) -> dict[str, ob
     return options
 
 
+def read_rules(node: Node, notes: Notes) -> None:
+    """Only notes what is wrong with the rules, for a check that has other mistakes."""
+    kinds = [kind for kind in PROBES if node.get(kind) is not None]
+    for level in LEVELS if len(kinds) == 1 else ():
+        value = node.get(level)
+        sound = value is not None and (isinstance(value.content, str) or isinstance(_when(value), str))
+        if sound:
+            _read_rule(node, level, kinds[0], notes)
+
+
+def _when(value: Node) -> object:
+    when = value.get("when")
+    return when.content if when is not None else None
+
+
 def _read_rule(node: Node, level: str, kind: str, notes: Notes) -> Rule | None:
+    """The rule under a level. An error in it is noted at its own column of the file."""
     value = node.get(level)
     if value is None or value.content is None:
         return None
+    when, window = node.at(level, "when"), node.at(level, "for")
+    part = when if when is not None else value
     try:
-        if not value.is_map:
-            return parse_rule(value.content, kind)
-        when = value.get("when")
-        assert when is not None
-        value = when
-        window = node.get(level).get("for")  # type: ignore[union-attr]
-        condition = parse_condition(when.content, kind) if window is not None else None
-        if condition is None:
-            return parse_rule(when.content, kind)
-        assert window is not None
-        value = window
+        if when is None or window is None or window.content is None:
+            return parse_rule(part.content, kind)
+        condition = parse_condition(when.content, kind)
+        part = window
         hits, size = parse_hits(window.content)
         return Rule(condition, hits, size, f"{condition.text.strip()} for {hits} of {size}")
     except ConditionError as error:
-        column = value.column if value.block else value.column + (1 if value.quoted else 0) + error.column - 1
-        notes.at(value.line, column, error.found, error.expected, error.example, error.did_you_mean)
+        column = part.column if part.block else part.column + (1 if part.quoted else 0) + error.column - 1
+        notes.at(part.line, column, error.found, error.expected, error.example, error.did_you_mean)
         return None
 
 
@@ -139,7 +150,7 @@ def _completed(
     if rules["ok"] is not None and rules["ok"].window > 1:
         expected = "'for' in warn and crit only; ok looks at one reading"
         notes.add(node.keys()["ok"], "'for' in ok", expected, "warn: latency > 800ms for 3 of 5")
-    given = any(node.get(level) is not None and node.get(level).content is not None for level in LEVELS)  # type: ignore[union-attr]
+    given = any(getattr(model, level) is not None for level in LEVELS)
     if not given:
         rules = _defaults(model, kind, node, notes)
     if model.http is not None and model.http.expect is not None:
@@ -214,9 +225,8 @@ def _is_loopback(address: str) -> bool:
 def _references(model: CheckModel, node: Node, around: Surroundings, notes: Notes) -> None:
     if model.sql is None or "databases" in around.names.unread:
         return
-    database = node.get("sql").get("database")  # type: ignore[union-attr]
-    if model.sql.database not in around.names.databases:
-        assert database is not None
+    database = node.at("sql", "database")
+    if database is not None and model.sql.database not in around.names.databases:
         notes.unknown(database, "database", model.sql.database, around.names.databases, "databases.yaml")
 
 

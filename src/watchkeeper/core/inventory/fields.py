@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, StrictBool, StrictInt, WithJsonSchema
+from pydantic import BeforeValidator, StrictBool, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from watchkeeper.core.conditions.quantities import parse_size
@@ -56,6 +56,18 @@ def _size(value: Any) -> int:
     if not size:
         raise mistake("a size", "200MB")
     return size
+
+
+def whole_between(least: int, most: int) -> Any:
+    """A whole number within bounds."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise mistake(f"a whole number from {least} to {most}", str(least))
+        return value
+
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Annotated[int, BeforeValidator(check), WithJsonSchema(schema)]
 
 
 def _name(value: Any) -> str:
@@ -164,4 +176,5 @@ TimeZone = Annotated[
 ]
 Cron = Annotated[str, BeforeValidator(_cron), WithJsonSchema({"type": "string", "examples": ["0 2 * * *"]})]
 Flag = StrictBool
-Whole = StrictInt
+Port = whole_between(1, 65535)
+Tier = whole_between(1, 3)

@@ -53,7 +53,8 @@ def load(
         mistakes += document.mistakes
         mistakes += _not_a_map(path, document, files[path])
     parts = _assemble(documents, gather(documents, {path: book is not None for path, book in runbooks.items()}))
-    mistakes += parts.mistakes
+    places = {(mistake.file, mistake.line, mistake.column) for mistake in mistakes}
+    mistakes += [each for each in parts.mistakes if (each.file, each.line, each.column) not in places]
     mistakes.sort(key=lambda each: (each.file, each.line, each.column))
     if any(mistake.level == "error" for mistake in mistakes):
         return Loaded(None, tuple(mistakes))

@@ -1,4 +1,4 @@
-"""The files of the ops repo as models: which keys exist, of what type. Meaning across files is checked in `assembling`."""
+"""The files of the ops repo as models: which keys exist, of what type. `assembling` checks what they mean together."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from watchkeeper.core.inventory.fields import (
     Flag,
     InARow,
     Name,
+    Port,
     Rate,
     Text,
+    Tier,
     Timeout,
     TimeZone,
-    Whole,
     mistake,
 )
 from watchkeeper.core.inventory.probes import Strict, True_
@@ -44,7 +45,7 @@ def _ssh(value: Any) -> str:
 
 def _become(value: Any) -> bool:
     if value is False or value == "sudo -n":
-        return value == "sudo -n"
+        return bool(value)
     raise mistake("'sudo -n', or nothing", "sudo -n", meant="sudo -n" if value is True or "sudo" in str(value) else "")
 
 
@@ -69,12 +70,14 @@ def _runbook(value: Any) -> str:
 class ChannelModel(Strict):
     """One way to tell people: a script, a webhook or an Apprise URL."""
 
-    script: Annotated[str, BeforeValidator(_script)] | None = Field(None, description="a script of this ops repo")
-    webhook: Annotated[str, BeforeValidator(_webhook)] | None = Field(
-        None, description="an http(s) URL, or secret:NAME"
+    script: Annotated[str, BeforeValidator(_script)] | None = Field(
+        default=None, description="a script of this ops repo"
     )
-    apprise: Filled | None = Field(None, description="an Apprise URL, or secret:NAME")
-    timeout: Timeout = Field(20.0, description="how long one delivery may take")
+    webhook: Annotated[str, BeforeValidator(_webhook)] | None = Field(
+        default=None, description="an http(s) URL, or secret:NAME"
+    )
+    apprise: Filled | None = Field(default=None, description="an Apprise URL, or secret:NAME")
+    timeout: Timeout = Field(default=20.0, description="how long one delivery may take")
 
     @model_validator(mode="after")
     def _one(self) -> ChannelModel:
@@ -85,40 +88,46 @@ class ChannelModel(Strict):
 class DefaultsModel(Strict):
     """What a check takes when it does not say it."""
 
-    every: Every = Field(30.0, description="how often a check is asked")
-    timeout: Timeout = Field(10.0, description="how long an answer may take")
-    recover: InARow = Field(1, description="OK readings in a row that settle a check back")
+    every: Every = Field(default=30.0, description="how often a check is asked")
+    timeout: Timeout = Field(default=10.0, description="how long an answer may take")
+    recover: InARow = Field(default=1, description="OK readings in a row that settle a check back")
 
 
 class BudgetModel(Strict):
     """How many changing runs may start by themselves."""
 
-    per_service: Rate = Field((6, 3600.0), description="for one service")
-    all: Rate = Field((30, 3600.0), description="for all services together")
+    per_service: Rate = Field(default=(6, 3600.0), description="for one service")
+    all: Rate = Field(default=(30, 3600.0), description="for all services together")
 
 
 class TeamFile(Strict):
     """watchkeeper.yaml"""
 
-    team: Filled = Field("team", description="who we are")
-    timezone: TimeZone = Field("UTC", description="time zone of the team")
+    team: Filled = Field(default="team", description="who we are")
+    timezone: TimeZone = Field(default="UTC", description="time zone of the team")
     channels: dict[Name, ChannelModel] = Field(default_factory=dict, description="ways to tell people")
-    escalation: list[Name] | None = Field(None, description="channels in the order they are tried; default: file order")
-    defaults: DefaultsModel = Field(default_factory=DefaultsModel, description="defaults of all checks")
-    budget: BudgetModel = Field(default_factory=BudgetModel, description="limits of automation")
-    sample: Flag = Field(False, description="only in the sample that ships with watchkeeper")
+    escalation: list[Name] | None = Field(
+        default=None, description="channels in the order they are tried; default: file order"
+    )
+    defaults: DefaultsModel = Field(default_factory=lambda: DefaultsModel(), description="defaults of all checks")
+    budget: BudgetModel = Field(default_factory=lambda: BudgetModel(), description="limits of automation")
+    sample: Flag = Field(default=False, description="only in the sample that ships with watchkeeper")
 
 
 class HostModel(Strict):
     """How one host is reached."""
 
-    local: True_ | None = Field(None, description="true: this machine")
-    ssh: Annotated[str, BeforeValidator(_ssh)] | None = Field(None, description="user@host, or a name of ~/.ssh/config")
-    port: Annotated[Whole, Field(ge=1, le=65535)] | None = Field(None, description="port of SSH; default 22")
+    local: True_ | None = Field(default=None, description="true: this machine")
+    ssh: Annotated[str, BeforeValidator(_ssh)] | None = Field(
+        default=None, description="user@host, or a name of ~/.ssh/config"
+    )
+    port: Port | None = Field(default=None, description="port of SSH; default 22")
     become: Annotated[
         bool, BeforeValidator(_become), WithJsonSchema({"enum": ["sudo -n", False]})
-    ] = Field(False, description="'sudo -n': commands run as root, without a password")  # fmt: skip
-    spool: AbsolutePath | None = Field(None, description="folder for changing commands; default /var/tmp/wk-UID there")
+    ] = Field(default=False, description="'sudo -n': commands run as root, without a password")  # fmt: skip
+    spool: AbsolutePath | None = Field(
+        default=None, description="folder for changing commands; default /var/tmp/wk-UID there"
+    )
     labels: dict[Name, Text] = Field(default_factory=dict, description="your own words about it")
 
     @model_validator(mode="after")
@@ -138,8 +147,8 @@ class HostsFile(Strict):
 class DatabaseModel(Strict):
     """One named connection."""
 
-    sqlite: Filled | None = Field(None, description="path of the database file, on the host of the service")
-    postgresql: Filled | None = Field(None, description="a URL without a password, or secret:NAME")
+    sqlite: Filled | None = Field(default=None, description="path of the database file, on the host of the service")
+    postgresql: Filled | None = Field(default=None, description="a URL without a password, or secret:NAME")
 
     @model_validator(mode="after")
     def _one(self) -> DatabaseModel:
@@ -156,9 +165,9 @@ class DatabasesFile(Strict):
 class SecretModel(Strict):
     """Where one secret is read from; its value never stands in a file of the ops repo."""
 
-    env: Filled | None = Field(None, description="name of an environment variable")
-    file: Filled | None = Field(None, description="path of a file")
-    command: Filled | None = Field(None, description="command whose output it is")
+    env: Filled | None = Field(default=None, description="name of an environment variable")
+    file: Filled | None = Field(default=None, description="path of a file")
+    command: Filled | None = Field(default=None, description="command whose output it is")
 
     @model_validator(mode="after")
     def _one(self) -> SecretModel:
@@ -205,25 +214,27 @@ class CheckModel(Strict):
     """One check: a probe, how often, and what is OK, WARN and CRIT."""
 
     name: Name = Field(description="unique within the service")
-    from_: Literal["host", "here"] | None = Field(None, alias="from", description="asked on the host, or from here")
-    every: Every | None = Field(None, description="how often it is asked")
-    timeout: Timeout | None = Field(None, description="how long an answer may take")
-    ok: RuleField | None = Field(None, description="condition of a good reading; where it does not hold: WARN")
-    warn: RuleField | None = Field(None, description="condition of WARN")
-    crit: RuleField | None = Field(None, description="condition of CRIT")
-    recover: InARow | None = Field(None, description="OK readings in a row that settle it back")
-    was: Name | None = Field(None, description="its old name, after a rename")
-    http: probes.HttpProbe | None = Field(None, description="asks a URL")
-    tcp: probes.TcpProbe | None = Field(None, description="opens a connection")
-    tls: probes.TlsProbe | None = Field(None, description="looks at a certificate")
-    command: probes.CommandProbe | None = Field(None, description="runs a read command")
-    process: probes.ProcessProbe | None = Field(None, description="counts processes")
-    disk: probes.DiskProbe | None = Field(None, description="measures a file system")
-    folder: probes.FolderProbe | None = Field(None, description="measures a folder against a budget")
-    memory: True_ | None = Field(None, description="measures the memory of the host")
-    cpu: True_ | None = Field(None, description="measures how busy the host is")
-    sql: probes.SqlProbe | None = Field(None, description="asks a database")
-    heartbeat: probes.HeartbeatProbe | None = Field(None, description="waits for a job to report")
+    from_: Literal["host", "here"] | None = Field(
+        default=None, alias="from", description="host: asked on the host itself; here: from here"
+    )
+    every: Every | None = Field(default=None, description="how often it is asked; default: 30s, or what `defaults` says")
+    timeout: Timeout | None = Field(default=None, description="how long an answer may take; default: 10s, or `defaults`")
+    ok: RuleField | None = Field(default=None, description="condition of a good reading; where it does not hold: WARN")
+    warn: RuleField | None = Field(default=None, description="condition of WARN")
+    crit: RuleField | None = Field(default=None, description="condition of CRIT")
+    recover: InARow | None = Field(default=None, description="OK readings in a row that settle it back; default: 1")
+    was: Name | None = Field(default=None, description="its old name, after a rename")
+    http: probes.HttpProbe | None = Field(default=None, description="asks a URL")
+    tcp: probes.TcpProbe | None = Field(default=None, description="opens a connection")
+    tls: probes.TlsProbe | None = Field(default=None, description="looks at a certificate")
+    command: probes.CommandProbe | None = Field(default=None, description="runs a read command")
+    process: probes.ProcessProbe | None = Field(default=None, description="counts processes")
+    disk: probes.DiskProbe | None = Field(default=None, description="measures a file system")
+    folder: probes.FolderProbe | None = Field(default=None, description="measures a folder against a budget")
+    memory: True_ | None = Field(default=None, description="measures the memory of the host")
+    cpu: True_ | None = Field(default=None, description="measures how busy the host is")
+    sql: probes.SqlProbe | None = Field(default=None, description="asks a database")
+    heartbeat: probes.HeartbeatProbe | None = Field(default=None, description="waits for a job to report")
 
     @property
     def kinds(self) -> list[str]:
@@ -236,9 +247,11 @@ class ResponseModel(Strict):
 
     to: list[Name] = Field(default_factory=list, description="names of checks of this service; all when left out")
     runbook: Annotated[str, BeforeValidator(_runbook)] = Field(description="path of the runbook")
-    mode: Literal["observe", "propose", "auto"] = Field("propose", description="how far it asks to go by itself")
-    at_most: Rate | None = Field(None, description="how often it may act by itself")
-    prove_within: Timeout = Field(60.0, description="how long after the fix the proof may take")
+    mode: Literal["observe", "propose", "auto"] = Field(
+        default="propose", description="how far it asks to go by itself"
+    )
+    at_most: Rate | None = Field(default=None, description="how often it may act by itself")
+    prove_within: Timeout = Field(default=60.0, description="how long after the fix the proof may take")
     params: dict[Name, Text] = Field(default_factory=dict, description="values of the runbook's parameters")
 
 
@@ -246,14 +259,14 @@ class ServiceFile(Strict):
     """services/NAME.yaml"""
 
     parts: ClassVar[tuple[str, ...]] = ("checks", "respond")
-    service: Name | None = Field(None, description="its name; default: the name of the file")
-    description: str = Field("", description="one line for people")
+    service: Name | None = Field(default=None, description="its name; default: the name of the file")
+    description: str = Field(default="", description="one line for people")
     hosts: list[Name] = Field(default_factory=list, description="where it runs, names of hosts.yaml")
     depends_on: list[Name] = Field(default_factory=list, description="services it cannot do without")
-    owner: Text = Field("", description="who looks after it")
-    tier: Annotated[Whole, Field(ge=1, le=3)] = Field(2, description="1: the most important, 3: the least")
+    owner: Text = Field(default="", description="who looks after it")
+    tier: Tier = Field(default=2, description="1: the most important, 3: the least")
     config: list[AbsolutePath] = Field(default_factory=list, description="files watched for changes on its hosts")
-    repository: Text = Field("", description="where its source is")
+    repository: Text = Field(default="", description="where its source is")
     logs: list[Filled] = Field(default_factory=list, description="its log files")
     docs: list[Filled] = Field(default_factory=list, description="documents about it")
     checks: list[CheckModel] = Field(default_factory=list, description="its checks")

@@ -87,4 +87,5 @@ def _service(file: str, root: Node | None, names: Names) -> None:
         if named is not None:
             found.add(str(named.content))
     needs = root.get("depends_on")
-    names.needs[name] = [str(each.content) for each in needs.content] if needs is not None and needs.is_list else []
+    listed = needs.content if needs is not None and needs.is_list else []
+    names.needs.setdefault(name, []).extend(str(each.content) for each in listed)

@@ -126,13 +126,13 @@ class HttpProbe(Strict):
     short: ClassVar[str] = "url"
     url: Url = Field(description="what is asked")
     method: Annotated[str, BeforeValidator(_method), WithJsonSchema({"enum": list(_METHODS)})] = Field(
-        "GET", description="HTTP method"
+        default="GET", description="HTTP method"
     )
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict, description="headers to send, name to value")
-    body: Text | None = Field(None, description="body to send")
-    expect: Filled | None = Field(None, description="text that the body must contain")
-    follow: Flag = Field(False, description="follow redirects")
-    verify: Flag = Field(True, description="verify the certificate")
+    body: Text | None = Field(default=None, description="body to send")
+    expect: Filled | None = Field(default=None, description="text that the body must contain")
+    follow: Flag = Field(default=False, description="follow redirects")
+    verify: Flag = Field(default=True, description="verify the certificate")
 
 
 class TcpProbe(Strict):
@@ -148,12 +148,12 @@ class TlsProbe(Strict):
     short: ClassVar[str] = "address"
     address: Address = Field(description="host:port that shows the certificate")
     name: Filled | None = Field(
-        None, description="name the certificate must hold for; default: the host of the address"
+        default=None, description="name the certificate must hold for; default: the host of the address"
     )
     verify: Flag = Field(
-        True, description="false: a certificate that is not trusted is fine by default, only days count"
+        default=True, description="false: a certificate that is not trusted is fine by default, only days count"
     )
-    ca: AbsolutePath | None = Field(None, description="file with the authority to trust besides the system's")
+    ca: AbsolutePath | None = Field(default=None, description="file with the authority to trust besides the system's")
 
 
 class CommandProbe(Strict):
@@ -161,16 +161,16 @@ class CommandProbe(Strict):
 
     short: ClassVar[str] = "command"
     command: Filled = Field(description="the read command")
-    shell: Literal["sh", "bash"] = Field("sh", description="what reads it: sh or bash")
+    shell: Literal["sh", "bash"] = Field(default="sh", description="what reads it: sh or bash")
 
 
 class ProcessProbe(Strict):
     """process"""
 
     short: ClassVar[str] = "name"
-    name: Filled | None = Field(None, description="name of the program, or of the script an interpreter runs")
+    name: Filled | None = Field(default=None, description="name of the program, or of the script an interpreter runs")
     match: Annotated[str, BeforeValidator(_pattern)] | None = Field(
-        None, description="regular expression, searched in the whole command line"
+        default=None, description="regular expression, searched in the whole command line"
     )
 
     @model_validator(mode="after")
@@ -192,7 +192,7 @@ class FolderProbe(Strict):
 
     short: ClassVar[str] = "path"
     path: AbsolutePath = Field(description="the folder")
-    budget: Size | None = Field(None, description="bytes it may hold, such as 200MB")
+    budget: Size | None = Field(default=None, description="bytes it may hold, such as 200MB")
 
 
 class SqlProbe(Strict):
@@ -205,10 +205,10 @@ class SqlProbe(Strict):
 class HeartbeatProbe(Strict):
     """heartbeat"""
 
-    cron: Cron | None = Field(None, description="when the job starts, five fields")
-    timezone: TimeZone | None = Field(None, description="time zone of cron; default: the team's")
-    every: Every | None = Field(None, description="instead of cron: at least one success in this time")
-    grace: Grace = Field(0.0, description="how much later it may report")
+    cron: Cron | None = Field(default=None, description="when the job starts, five fields")
+    timezone: TimeZone | None = Field(default=None, description="time zone of cron; default: the team's")
+    every: Every | None = Field(default=None, description="instead of cron: at least one success in this time")
+    grace: Grace = Field(default=0.0, description="how much later it may report")
 
     @model_validator(mode="after")
     def _one(self) -> HeartbeatProbe:

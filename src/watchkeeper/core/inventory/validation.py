@@ -81,7 +81,7 @@ def validate(model: type[M], node: Node, notes: Notes, without: Sequence[str] = 
 
 
 def _note(model: type[BaseModel], root: Node, details: ErrorDetails, notes: Notes) -> None:
-    location = [part for part in details["loc"]]
+    location = list(details["loc"])
     kind = details["type"]
     node, key, path = _find(root, location)
     if kind == "extra_forbidden" and key is not None:

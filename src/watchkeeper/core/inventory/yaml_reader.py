@@ -1,7 +1,7 @@
 """YAML with positions: bytes of a file to a tree in which every key and value knows its line and column.
 
-Reads events, never builds objects from tags, never recurses, and stops at bounds, so no document can hurt. What YAML 1.1
-and 1.2 read differently (``on``, ``0755``, ``12:30``) is refused instead of guessed.
+Reads events, builds no objects from tags and stops at bounds, so no document can hurt. What YAML 1.1 and 1.2 read
+differently (``on``, ``0755``, ``12:30``) is refused instead of guessed.
 """
 
 from __future__ import annotations
@@ -72,6 +72,13 @@ class Node:
         """The value under a key of a map, or None."""
         found = self.content.get(name) if isinstance(self.content, dict) else None
         return found[1] if found else None
+
+    def at(self, *keys: str) -> Node | None:
+        """The value behind several keys, or None."""
+        node: Node | None = self
+        for key in keys:
+            node = node.get(key) if node is not None else None
+        return node
 
     def keys(self) -> Mapping[str, Key]:
         """The keys of a map with their positions; empty for anything else."""

@@ -26,6 +26,9 @@ FORM = 1
 """Version of the body's form; readers take unknown keys and missing ones."""
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """An entry as it is kept. at: integer microseconds. body: None when it is not there."""
@@ -68,8 +71,7 @@ def canonical(draft: Draft) -> bytes:
         "facts": {str(name): _finite(value) for name, value in draft.facts.items()},
         "corrects": draft.corrects,
     }
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes its JSON escape
+    return _ENCODER.encode(body).encode("utf-8", "backslashreplace")  # a lone surrogate becomes its JSON escape
 
 
 def _finite(value: Value) -> Value:

@@ -13,6 +13,8 @@ from typing import Any
 
 MAX_TEXT = 65_536
 MAX_DEPTH = 4
+MAX_UPSTREAM = 4096
+MAX_HERE_DOCUMENTS = 50  # the parser needs quadratic time for more
 _STRAY = frozenset(("}", "{", "fi", "done", "then", "do", "esac", "else", "elif", ")"))
 
 
@@ -117,6 +119,11 @@ class _Walker:
         """The source text of a node. The parsed text has one byte per character, so byte offsets are places in it."""
         return self.source[node.start_byte : node.end_byte]
 
+    def upstream(self, pipeline: Any, part: Any) -> str:
+        """What stands before one part of a pipeline; a very long one counts as unreadable."""
+        size = part.start_byte - pipeline.start_byte
+        return self.source[pipeline.start_byte : part.start_byte] if size <= MAX_UPSTREAM else ""
+
     def literal(self, node: Any) -> str:
         """A word without its quotes; expansions stay as written."""
         kind, raw = node.type, self.text_of(node)
@@ -172,7 +179,7 @@ class _Walker:
                 parts = child.children
                 for index, part in enumerate(parts):
                     last = index == len(parts) - 1
-                    upstream = "".join(self.text_of(one) for one in parts[:index])
+                    upstream = self.upstream(child, part)
                     piped = _Around("pipe", upstream) if child.type == "pipeline" and index else around
                     yield part, inside if last and inside is not around else piped
             else:
@@ -180,7 +187,7 @@ class _Walker:
 
     def pipeline(self, node: Any, around: _Around) -> Iterator[tuple[Any, _Around]]:
         for index, child in enumerate(node.children):
-            upstream = "".join(self.text_of(one) for one in node.children[:index])
+            upstream = self.upstream(node, child)
             yield child, _Around("pipe", upstream) if index else around
 
     def note(self, node: Any, around: _Around, top: bool) -> None:
@@ -274,6 +281,6 @@ def _read(text: str) -> Script:
 
 def read_script(text: str) -> Script:
     """The syntax tree of a shell text, flattened. A text over 64 KB or without sense comes back ``broken``."""
-    if len(text) > MAX_TEXT:
+    if len(text) > MAX_TEXT or text.count("<<") > MAX_HERE_DOCUMENTS:
         return Script(broken=True)
     return _read(text)

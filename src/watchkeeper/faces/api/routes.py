@@ -11,7 +11,7 @@ from watchkeeper.bootstrap.main import Application, application
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Forbidden, Usage, WatchkeeperError
 from watchkeeper.core.incidents.values import Incident, Status
-from watchkeeper.core.runbooks import show
+from watchkeeper.core.runbooks import Runbook, show
 from watchkeeper.core.times import utc_text
 from watchkeeper.faces.api.render import (
     check_json,
@@ -213,7 +213,13 @@ def runbooks(request: HttpRequest) -> dict[str, Any]:
 def runbook(request: HttpRequest, path: str) -> dict[str, Any]:
     actor_of(request)
     file, read, services = application().runbooks.get(path)
-    return {"runbook": runbook_json(file, read, services) | dict(show(read)["runbook"])}
+    return {"runbook": {**runbook_json(file, read, services), **_shown(read)}}
+
+
+def _shown(runbook: Runbook) -> dict[str, Any]:
+    whole: Any = show(runbook)["runbook"]
+    steps = [step for procedure in whole["procedures"] for step in procedure["steps"]]
+    return {**whole, "steps": steps}
 
 
 @api.post("/runs")

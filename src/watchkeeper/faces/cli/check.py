@@ -100,7 +100,7 @@ def page(judged: list[Judged], inventory: Inventory) -> str:
     ]
     bad = [one for one in ordered if one.verdict.state.value != "OK"]
     asked = render.count(len(judged), "check")
-    closing = f"{len(bad)} of {asked} {'is' if len(bad) == 1 else 'are'} not OK." if bad else f"All {asked} are OK."
+    closing = f"{len(bad)} of {asked} {'is' if len(bad) == 1 else 'are'} not OK." if bad else render.all_ok(len(judged))
     return f"{render.table(rows, state_column=0)}\n\n{closing}"
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BASE = "/api/v1"
 LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_HEAD = 64 * 1024
+STARTING_S = 10.0
+"""How long a daemon that holds the state may take until it answers on its socket."""
 ERRORS = {
     kind.kind: kind
     for kind in (
@@ -271,8 +273,20 @@ def connect(ops: str, state: str, actor: str = "", timeout_s: float = 60.0) -> C
     The in-process API takes the state lock, so it never writes beside a daemon. Raises `Locked`.
     """
     path = os.path.join(state, "main.sock")
-    if answers(path):
-        return Client(path, actor, timeout_s)
+    deadline = time.monotonic() + STARTING_S
+    while not answers(path):
+        try:
+            return in_process(ops, state)
+        except errors.Locked as held:
+            if time.monotonic() > deadline:
+                hint = "It may be starting or stuck: look at its log, or end it where it was started."
+                raise errors.Locked(f"{held.sentence} It does not answer on {path}.", hint) from None
+            time.sleep(0.2)
+    return Client(path, actor, timeout_s)
+
+
+def in_process(ops: str, state: str) -> Client:
+    """The API in this process, closed at its exit. Raises `Locked` when another process holds the state."""
     import atexit
     from pathlib import Path
 

@@ -81,7 +81,7 @@ def nothing(client: Any, status: str) -> str:
     if not checks:
         return "No open incident, and no check is defined: nothing is watched."
     if len(well) == len(checks):
-        return f"No open incident. All {render.count(len(checks), 'check')} are OK."
+        return f"No open incident. {render.all_ok(len(checks))}"
     return (
         f"No open incident. {len(well)} of {render.count(len(checks), 'check')} are OK; 'wk status' shows the others."
     )

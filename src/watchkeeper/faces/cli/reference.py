@@ -64,7 +64,7 @@ def _verb(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
-    rows = [_row(action) for action in parser._actions if _is_own(action)]
+    rows = [_row(action) for action in parser._actions if _is_own(action) and action.help]
     if rows:
         yield "\n".join(["| argument | meaning |", "|---|---|", *rows]) + "\n"
 

@@ -126,6 +126,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def all_ok(number: int) -> str:
+    """``All 12 checks are OK.``"""
+    return "The one check is OK." if number == 1 else f"All {number} checks are OK."
+
+
 def show_json(answer: Mapping[str, Any]) -> None:
     """The one JSON object of a command; indented for a person at a terminal."""
     import json

@@ -58,7 +58,7 @@ def sentence(status: dict[str, Any]) -> str:
         return "No check is defined yet, so nothing is watched. Add one to services/NAME.yaml."
     bad = len([one for one in states if one != "OK"])
     if not bad:
-        return f"No open incident. All {render.count(len(states), 'check')} are OK."
+        return f"No open incident. {render.all_ok(len(states))}"
     return f"{bad} of {render.count(len(states), 'check')} {'is' if bad == 1 else 'are'} not OK."
 
 

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from watchkeeper.core.checks import Judged, Reading
 from watchkeeper.core.checks.judging import judge
+from watchkeeper.core.errors import Invalid
 from watchkeeper.core.inventory.values import Check, Inventory
 from watchkeeper.core.times import utc_text
 from watchkeeper.services.checks.book import Book
@@ -39,7 +40,10 @@ class WatchReadings(ReadingsPort, Protocol):
 
 
 class Inventories(Protocol):
-    """Holds the last good inventory; `refresh` looks at the files (blocking) and replaces it when they are valid."""
+    """Holds the last good inventory; `refresh` and `reload` look at the files (blocking) and take over what is valid.
+
+    `current` raises `Invalid` while there has been none yet.
+    """
 
     @property
     def current(self) -> Inventory: ...
@@ -47,7 +51,9 @@ class Inventories(Protocol):
     @property
     def fault(self) -> str: ...
 
-    def refresh(self) -> object: ...
+    def refresh(self) -> bool: ...
+
+    def reload(self) -> bool: ...
 
 
 class Offload(Protocol):
@@ -92,7 +98,7 @@ class Watch:
         self._writing = asyncio.Lock()
         self._flipped, self._replanned, self._begun = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._revision: str | None = None
-        self._fault = self._store_fault = ""
+        self._fault = self._store_fault = self._told = ""
         self._started_at = clock()
         self._skipped = self._overload = 0
         self._busy = 0
@@ -120,8 +126,7 @@ class Watch:
         readings = self._readings
         settled = await self._offload(readings.settled)
         self._book.load(settled, await self._offload(readings.rules), await self._offload(readings.last_asked))
-        await self._offload(self._holder.refresh)
-        self._apply(self._holder.current)
+        self._take_over()
         await self._pulse()
         await self.flush()
         self._begun.set()
@@ -291,20 +296,37 @@ class Watch:
     async def _follow_files(self) -> None:
         while True:
             await asyncio.sleep(self._limits.refresh_s)
-            await self.reload()
+            await self._look(self._holder.refresh)
 
     async def reload(self) -> None:
         """Look at the files of the ops repo now; a valid change is taken over, an invalid one changes nothing."""
+        await self._look(self._holder.reload)
+
+    async def _look(self, load: Callable[[], bool]) -> None:
         try:
-            await self._offload(self._holder.refresh)
+            await self._offload(load)
             self._fault = ""
         except Exception as error:
             if not self._fault:
                 log.exception("the ops repo cannot be loaded")
             self._fault = f"The ops repo cannot be loaded ({error})."
             return
-        if self._holder.current.revision != self._revision:
-            self._apply(self._holder.current)
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Watch by the current inventory; without one nothing is asked until the files are valid."""
+        fault = self._holder.fault
+        if fault != self._told:
+            log.log(
+                logging.WARNING if fault else logging.INFO, "%s", fault or "the files of the ops repo are fine again"
+            )
+            self._told = fault
+        try:
+            inventory = self._holder.current
+        except Invalid:
+            return
+        if inventory.revision != self._revision:
+            self._apply(inventory)
 
     def _apply(self, inventory: Inventory) -> None:
         self._revision = inventory.revision

@@ -1,4 +1,4 @@
-"""Hosts as the engine's threads use them: the same verbs as HostPort, blocking, by host name."""
+"""Hosts as the engine's threads use them: the same verbs as HostPort, blocking."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from watchkeeper.core.inventory.values import Host
 from watchkeeper.services.ports.hosts import CommandResult, SpoolAnswer, SpoolStep
 
 
-class BlockingHostsPort(Protocol):
-    """Blocking calls on named hosts; each raises what its HostPort counterpart raises."""
+class BlockingHostPort(Protocol):
+    """Blocking calls on one host; each raises what its HostPort counterpart raises."""
 
     def read(
         self,
-        host: str,
         text: str,
         *,
         deadline_s: float,
@@ -23,16 +22,27 @@ class BlockingHostsPort(Protocol):
         limit: int = 1_048_576,
         strict: bool = False,
         on_output: Callable[[bytes], None] | None = None,
-    ) -> CommandResult: ...
+        stop: Callable[[], bool] | None = None,
+    ) -> CommandResult:
+        """As HostPort.read; `stop` is asked now and then and ends the command when it says True."""
+        ...
 
-    def start(self, host: str, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0) -> SpoolAnswer: ...
+    def start(self, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0) -> SpoolAnswer: ...
 
     def look(
-        self, host: str, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0, limit: int = 1_048_576
+        self, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0, limit: int = 1_048_576
     ) -> SpoolAnswer: ...
 
-    def cancel(self, host: str, step: SpoolStep, *, grace_s: float = 5.0) -> SpoolAnswer: ...
+    def cancel(self, step: SpoolStep, *, grace_s: float = 5.0) -> SpoolAnswer: ...
 
-    def clean(self, host: str, run: str) -> None: ...
+    def clean(self, run: str) -> None: ...
+
+
+class BlockingHostsPort(Protocol):
+    """All hosts of the inventory."""
+
+    def get(self, name: str) -> BlockingHostPort:
+        """The named host; raises `NotFound`."""
+        ...
 
     def replace(self, hosts: Mapping[str, Host]) -> None: ...

@@ -21,7 +21,9 @@ from watchkeeper.core.log.chain import (
 from watchkeeper.core.log.values import Draft
 
 TEXT = st.text(st.characters(), max_size=40)  # lone surrogates and NUL too
-VALUE = st.one_of(st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False, allow_infinity=False), TEXT)
+VALUE = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False, allow_infinity=False), TEXT
+)
 DRAFTS = st.builds(
     Draft, at=st.floats(0, 4e9), type=TEXT, title=TEXT, actor=TEXT, severity=TEXT, status=TEXT,
     sections=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple), facts=st.dictionaries(TEXT, VALUE, max_size=3),

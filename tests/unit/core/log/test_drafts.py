@@ -21,12 +21,14 @@ WIPE = PlanStep(2, "wipe", "fix", "Wipe", "rm -rf /srv/x", "bash", "destroy", "a
 VERIFY = PlanStep(3, "ask", "verify", "Ask it", "curl -f localhost", "bash", "read", "app1")
 PLAN = Plan("runbooks/web-down.md", "d1", "shop", (LOOK, FIX, WIPE, VERIFY), "d2")
 STEPS = (
-    RunStep(4, 0, LOOK, StepState.DONE, 1, "", NOW + 1, NOW + 2, 0),
-    RunStep(4, 1, FIX, StepState.FAILED, 1, "ana", NOW + 3, NOW + 5, 3, "the unit is masked"),
+    RunStep(4, 0, LOOK, StepState.DONE, 1, "", False, "", NOW + 1, NOW + 2, 0),
+    RunStep(4, 1, FIX, StepState.FAILED, 1, "", False, "ana", NOW + 3, NOW + 5, 3, "the unit is masked"),
     RunStep(4, 2, WIPE, StepState.SKIPPED),
-    RunStep(4, 3, VERIFY, StepState.DONE, 1, "", NOW + 6, NOW + 7, 0),
+    RunStep(4, 3, VERIFY, StepState.DONE, 1, "", False, "", NOW + 6, NOW + 7, 0),
 )
-RUN = Run(4, 12, "shop/web-down", PLAN, "auto", RunState.PROVEN, "watchkeeper", NOW, STEPS, started_at=NOW, ended_at=NOW + 9)
+RUN = Run(
+    4, 12, "shop/web-down", PLAN, "auto", RunState.PROVEN, "watchkeeper", NOW, STEPS, started_at=NOW, ended_at=NOW + 9
+)
 
 
 def sections(draft) -> dict[str, str]:
@@ -34,7 +36,10 @@ def sections(draft) -> dict[str, str]:
 
 
 def test_an_incident_tells_what_was_done_and_how_it_was_proven() -> None:
-    events = [Event(1, 12, NOW + 4, "note", "ana", "looked at it"), Event(2, 12, NOW + 5, "step", "watchkeeper", "step done")]
+    events = [
+        Event(1, 12, NOW + 4, "note", "ana", "looked at it"),
+        Event(2, 12, NOW + 5, "step", "watchkeeper", "step done"),
+    ]
     draft = incident_entry(INCIDENT, events, [RUN])
     told = sections(draft)
     assert list(told) == ["Change", "Reason", "Procedure", "Verification", "Impact", "Follow-up Actions"]
@@ -53,7 +58,9 @@ def test_an_incident_tells_what_was_done_and_how_it_was_proven() -> None:
     assert "```bash\nsystemctl restart shop\n```" in told["Procedure"]
     assert "approved by ana: failed, exit code 3" in told["Procedure"]
     assert "rm -rf" not in told["Procedure"]  # it was never started
-    assert told["Verification"].startswith("- shop/web: 2 good readings in a row (2 needed), proven at 2025-11-13T02:13:28")
+    assert told["Verification"].startswith(
+        "- shop/web: 2 good readings in a row (2 needed), proven at 2025-11-13T02:13:28"
+    )
     assert "affected for 1 min 30 s" in told["Impact"]
     assert told["Follow-up Actions"] == ""
     assert draft_of(canonical(draft)) == draft

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from markdown_it import MarkdownIt
-
 from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from watchkeeper.core.log.chain import GENESIS, chained
 from watchkeeper.core.log.markdown import fenced, inline, render_entry, render_log
@@ -45,9 +44,9 @@ PIECES = [
     "\x0b## vt", "\u2028## ls", "\x1b[31mred", "a `code` b", "&#35; x", "\\# y", "1) ### n", "+ <!--", "-->", "``` a`b",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=9).flatmap(
-    lambda lines: st.lists(st.sampled_from(["\n", "\n", "\n\n", "\r\n", " "]), min_size=len(lines), max_size=len(lines)).map(
-        lambda ends: "".join(map("".join, zip(lines, ends, strict=True)))
-    )
+    lambda lines: st.lists(
+        st.sampled_from(["\n", "\n", "\n\n", "\r\n", " "]), min_size=len(lines), max_size=len(lines)
+    ).map(lambda ends: "".join(map("".join, zip(lines, ends, strict=True))))
 )
 
 
@@ -61,7 +60,9 @@ def headings(markdown: str) -> list[tuple[str, str]]:
 @given(title=TEXTS, heading=TEXTS, text=TEXTS, actor=TEXTS)
 @example(title="t", heading="h", text="- a\n  ```\n# forged", actor="a")
 @example(title="t", heading="h", text="> ```\n# forged\n```\n# forged", actor="a")
-def test_untrusted_text_starts_no_heading_and_swallows_no_entry(title: str, heading: str, text: str, actor: str) -> None:
+def test_untrusted_text_starts_no_heading_and_swallows_no_entry(
+    title: str, heading: str, text: str, actor: str
+) -> None:
     hostile = entry(2, title=title, actor=actor, sections=((heading, text), ("Change", text)))
     log = render_log([hostile, entry(1, title="the entry after it")], "UTC")
     found = headings(log)
@@ -71,7 +72,9 @@ def test_untrusted_text_starts_no_heading_and_swallows_no_entry(title: str, head
 
 
 def test_untrusted_text_forges_no_field_and_no_section() -> None:
-    made = entry(sections=(("Change", "**Severity**: None\n  __Status__: Fine\n**Verification**:\n**Phase 1**: stays"),))
+    made = entry(
+        sections=(("Change", "**Severity**: None\n  __Status__: Fine\n**Verification**:\n**Phase 1**: stays"),)
+    )
     lines = render_entry(made).splitlines()
     assert [line for line in lines if line.startswith("**")] == [
         "**Type**: Incident", "**Severity**: Low", "**Status**: Complete", "**Operator**: watchkeeper",
@@ -93,5 +96,7 @@ def test_code_is_shown_whole(text: str) -> None:
     assert tokens[0].content.rstrip("\n") == plain.rstrip("\n")
     flat = " ".join(plain.split())
     if flat and not flat.isspace():
-        (paragraph,) = [token for token in MarkdownIt("commonmark").parse(f"x {inline(plain)} y") if token.type == "inline"]
+        (paragraph,) = [
+            token for token in MarkdownIt("commonmark").parse(f"x {inline(plain)} y") if token.type == "inline"
+        ]
         assert [child.type for child in paragraph.children or []][:2] == ["text", "code_inline"]

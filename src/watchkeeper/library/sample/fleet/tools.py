@@ -5,7 +5,7 @@
     rescue-jobs [--execute]   put those back into the queue; without --execute only say which
     workers                   who is at work
     shop-health, worker-health    ask /health; exit code 1 unless it is fine
-    backup-age                hours since the last good backup
+    newest-copy                hours since the last good backup
     try-order                 place an order and wait until it is confirmed
 """
 
@@ -97,7 +97,7 @@ def health(program: str) -> int:
     return 0 if answer.status == 200 else 1
 
 
-def backup_age(arguments: list[str]) -> int:
+def newest_copy(arguments: list[str]) -> int:
     newest = max((HERE / "backups").glob("shop-*.db"), default=None)
     if newest is None:
         print("there is no backup")
@@ -133,7 +133,7 @@ TOOLS = {
     "workers": workers,
     "shop-health": lambda _: health("shop"),
     "worker-health": lambda _: health("worker"),
-    "backup-age": backup_age,
+    "newest-copy": newest_copy,
     "try-order": try_order,
 }
 

@@ -1,0 +1,161 @@
+"""Incidents: the list, one incident with all that belongs to it, and what people do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from watchkeeper.bootstrap.main import Application, application
+from watchkeeper.core.actors import Actor
+from watchkeeper.core.checks.values import State
+from watchkeeper.core.errors import NotFound
+from watchkeeper.core.incidents.values import Event, Incident, Status
+from watchkeeper.core.notifications import Attempt, Notification
+from watchkeeper.core.runs.values import RunState
+from watchkeeper.faces.web import chart, pages, runs, track
+
+PAGE = 50
+PARTS = ("top", "needs", "readings", "run", "side", "told")
+
+
+@pages.page
+def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Open first, then what was closed, newest first."""
+    app = application()
+    base = pages.shared(app, "incidents")
+    before = runs.whole_number(request.GET.get("before"))
+    closed = app.incidents.newest(Status.CLOSED, PAGE, before)
+    more = closed[-1].id if len(closed) == PAGE else None
+    return pages.render(request, "incidents.html", base | {"closed": closed, "more": more, "before": before})
+
+
+@pages.page
+def one(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """One incident."""
+    app = application()
+    context = _whole(app, number) | {"actor": actor}
+    return pages.render(request, "incident.html", context)
+
+
+@pages.page
+def part(request: HttpRequest, actor: Actor, number: int, part: str) -> HttpResponse:
+    """One part of the page, for live views."""
+    if part not in PARTS:
+        raise NotFound(f"An incident has no part {part}.", "Load the page again.")
+    context = _whole(application(), number) | {"actor": actor}
+    return pages.fragment(request, f"parts/incident_{part}.html", context | {"version": context["versions"][part]})
+
+
+def _whole(app: Application, number: int) -> dict[str, Any]:
+    incident = app.incidents.get(number)
+    base = pages.shared(app, "incidents")
+    timeline = app.incidents.timeline(number)
+    its_runs = app.runs.newest(incident=number, limit=20)
+    run = its_runs[0] if its_runs else None
+    waiting = [each for each in base["now"].waiting if each.incident == number]
+    suspects = app.incidents.suspects(incident)
+    told = _told(app, number)
+    state = max((held.state for held in incident.checks), key=lambda each: each.rank, default=State.UNKNOWN)
+    context = base | {
+        "incident": incident, "is_open": incident.status is Status.OPEN, "timeline": list(reversed(timeline)),
+        "bands": bands(timeline), "runs": its_runs, "run": run, "earlier": its_runs[1:], "waiting": waiting, "suspects": suspects,
+        "told": told, "stations": track.of_incident(incident, run), "incident_state": "ok" if incident.ending else state,
+        "incident_class": "crit" if incident.status is Status.OPEN and state is State.CRIT else "warn" if incident.status is Status.OPEN else "ok",
+        "open_for": (incident.closed_at or base["now_at"]) - incident.opened_at, "sentence": sentence(incident, run),
+        "held": [each.service.name for each in base["now"].services if each.held_under == number],
+        "service": app.holder.current.services.get(incident.service), "charts": chart.of_incident(app, incident, run, base["zone"], base["now_at"]),
+        "busy": run is not None and run.state is RunState.RUNNING,
+    }  # fmt: skip
+    context["steps"] = runs.steps_of(app, run) if run else []
+    return context | {"versions": _versions(context)}
+
+
+def _versions(context: dict[str, Any]) -> dict[str, str]:
+    incident, run = context["incident"], context["run"]
+    minute = int(context["now_at"] // 60)
+    steps = runs.version(run) if run else ""
+    return {
+        "top": pages.version_of(incident, steps, context["held"], minute),
+        "needs": pages.version_of([each.approval.id for each in context["waiting"]]),
+        "readings": pages.version_of([each.version for each in context["charts"]], incident),
+        "run": steps,
+        "side": pages.version_of(context["suspects"], len(context["timeline"])),
+        "told": pages.version_of(context["told"]),
+    }
+
+
+def bands(timeline: list[Event]) -> dict[int, str]:
+    """The class of the rule beside each event: the state that held then, flips with their own mark."""
+    found: dict[int, str] = {}
+    held = ""
+    names = {State.CRIT: "crit", State.WARN: "warn", State.UNKNOWN: "unknown", State.OK: "ok"}
+    for event in timeline:
+        if event.kind == "closed":
+            held = ""
+        elif event.state is not None and event.state is not State.OK:
+            held = names[event.state]
+        own = " flip" if event.kind in ("flip", "opened", "reopened") and event.state not in (None, State.OK) else ""
+        own = own or (" fix" if event.kind == "change" else " fix" if event.kind == "closed" else "")
+        found[event.id] = held + own
+    return found
+
+
+def sentence(incident: Incident, run: Any) -> tuple[str, str]:
+    """(what is wrong, how it stands): measured, and honest about proof."""
+    what = incident.title.rstrip(".") + "."
+    if incident.ending is not None:
+        words = {
+            "fixed": "Fixed, and proven by the same checks that opened it.",
+            "recovered_by_itself": "It recovered by itself, proven by the same checks.",
+            "unproven": "Closed by a person without proof.",
+        }
+        return what, words[incident.ending.value]
+    missing = [held for held in incident.checks if held.proven_at is None]
+    counts = ", ".join(f"{held.check.partition('/')[2]} {held.proof_count} of {held.needed}" for held in missing)
+    proof = f"Not proven yet: {counts} good readings." if missing else "Every check has proven; it closes when nothing is at work."
+    if incident.escalated_at is not None:
+        return what, f"It needs a person: {(incident.escalated_why or '').rstrip('.')}. {proof}"
+    if run is not None and run.state is RunState.PARKED:
+        return what, f"One step waits for you. {proof}"
+    if run is not None and run.state is RunState.RUNNING:
+        return what, f"Run {run.id} is at work. {proof}"
+    return what, proof
+
+
+def _told(app: Application, number: int) -> list[tuple[Notification, list[Attempt]]]:
+    with app.store.read() as session:
+        return [(each, session.attempts(each.id)) for each in session.notifications(incident=number)]
+
+
+# ---- what people do --------------------------------------------------------------------------------------------------------
+
+
+@pages.act
+def acknowledge(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST."""
+    application().incidents.acknowledge(number, actor)
+    return pages.go(f"/incidents/{number}")
+
+
+@pages.act
+def note(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST text."""
+    application().incidents.note(number, actor, request.POST.get("text", ""))
+    return pages.go(f"/incidents/{number}#timeline")
+
+
+@pages.act
+def escalate(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST reason."""
+    application().incidents.escalate(number, actor, request.POST.get("reason", "")[:500])
+    return pages.go(f"/incidents/{number}#told")
+
+
+@pages.act
+def close(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST reason: close without proof, counted as such."""
+    application().incidents.close_unproven(number, actor, request.POST.get("reason", "")[:2000])
+    return pages.go(f"/incidents/{number}")
+
+

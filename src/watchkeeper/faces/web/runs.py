@@ -1,0 +1,207 @@
+"""Runs: the list, one run with its steps and outputs, and deciding on what waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from watchkeeper.bootstrap.main import Application, application
+from watchkeeper.core.actors import Actor
+from watchkeeper.core.errors import NotFound, Usage, WatchkeeperError
+from watchkeeper.core.runs.values import ENDED, Approval, Run, RunState, RunStep, StepState
+from watchkeeper.faces.web import pages, track
+
+PAGE = 50
+SHOWN_BYTES = 24_000
+SHOWN_LINES = 500
+PARTS = ("top", "needs", "steps")
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step as it is shown. output: its newest part as text; offset: the byte behind it, where a live view goes on.
+
+    skipped: bytes before what is shown.
+    """
+
+    step: RunStep
+    output: str
+    offset: int
+    skipped: int
+    live: bool
+
+    @property
+    def number(self) -> int:
+        """Counted from 1, as people do."""
+        return self.step.index + 1
+
+    @property
+    def css(self) -> str:
+        """The current step has a rule of its own."""
+        return "now" if self.step.state in (StepState.RUNNING, StepState.WAITS, StepState.INTERRUPTED) else ""
+
+    @property
+    def lines(self) -> int:
+        """How many lines are shown."""
+        return self.output.count("\n") + (1 if self.output and not self.output.endswith("\n") else 0)
+
+    @property
+    def lasted_s(self) -> float | None:
+        """How long it took."""
+        begun, ended = self.step.started_at, self.step.ended_at
+        return ended - begun if begun is not None and ended is not None else None
+
+    @property
+    def ended_words(self) -> str:
+        """Its exit code, when it has one."""
+        return "" if self.step.exit_code is None else f"exit {self.step.exit_code}"
+
+
+def plain(data: bytes) -> str:
+    """Output as text to show: line ends unified, control characters (colours, bells) taken out."""
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    if "\x1b" in text:
+        import re
+
+        text = re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])", "", text)
+    return "".join(c for c in text if c in "\n\t" or (ord(c) >= 32 and not 0x7F <= ord(c) <= 0x9F))
+
+
+def steps_of(app: Application, run: Run) -> list[StepView]:
+    """All steps with the newest part of their outputs."""
+    found = []
+    for step in run.steps:
+        began = step.state not in (StepState.PLANNED, StepState.WAITS, StepState.SKIPPED)
+        size = app.evidence.size(run.id, step.index, step.attempt) if began else 0
+        start = max(0, size - SHOWN_BYTES)
+        data = app.evidence.read(run.id, step.index, step.attempt, start) if size else b""
+        shown = plain(data)
+        if start:
+            shown = shown.partition("\n")[2] or shown
+        lines = shown.split("\n")
+        if len(lines) > SHOWN_LINES:
+            shown = "\n".join(lines[-SHOWN_LINES:])
+        found.append(StepView(step, shown, start + len(data), start, step.state is StepState.RUNNING))
+    return found
+
+
+def version(run: Run) -> str:
+    """Changes when a step or the run moves; not with every line of output, that is streamed."""
+    return pages.version_of(run.state, run.parked_why, run.message, [(s.state, s.attempt, s.message, s.exit_code) for s in run.steps])
+
+
+def whole_number(text: str | None) -> int | None:
+    """A number of a query; None when it is not one."""
+    return int(text) if text and text.isdigit() and len(text) < 15 else None
+
+
+@pages.page
+def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Newest first."""
+    app = application()
+    return pages.render(request, "runs.html", pages.shared(app, "runs") | {"runs": app.runs.newest(limit=PAGE)})
+
+
+@pages.page
+def one(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """One run."""
+    return pages.render(request, "run.html", _whole(application(), number) | {"actor": actor})
+
+
+@pages.page
+def part(request: HttpRequest, actor: Actor, number: int, part: str) -> HttpResponse:
+    """One part of the page, for live views."""
+    if part not in PARTS:
+        raise NotFound(f"A run has no part {part}.", "Load the page again.")
+    context = _whole(application(), number) | {"actor": actor}
+    return pages.fragment(request, f"parts/run_{part}.html", context | {"version": context["versions"][part]})
+
+
+def _whole(app: Application, number: int) -> dict[str, Any]:
+    run = app.runs.get(number)
+    base = pages.shared(app, "runs")
+    waiting = [each for each in base["now"].waiting if each.approval.run == number]
+    decided = [each for each in app.runs.approvals(number) if each.decided]
+    moved = version(run)
+    diagnose, fix, verify = track.of_run(run)
+    stations = [track.Station("Diagnose", diagnose), track.Station("Fix", fix), track.Station("Verify", verify)]
+    if run.incident is not None:
+        stations.append(track.Station("Proof", "done" if run.state is RunState.PROVEN else "planned"))
+    return base | {
+        "run": run, "steps": steps_of(app, run), "waiting": waiting, "decided": decided, "stations": stations,
+        "ended": run.state in ENDED, "resumable": run.state in (RunState.PARKED, RunState.FAILED, RunState.UNPROVEN),
+        "versions": {"top": moved, "steps": moved, "needs": pages.version_of([each.approval.id for each in waiting])},
+    }  # fmt: skip
+
+
+@pages.page
+def output(request: HttpRequest, actor: Actor, number: int, index: int) -> HttpResponse:
+    """The whole output of a step as plain text, never as anything a browser would run."""
+    parts, offset = [], 0
+    while offset < 70_000_000:
+        data, offset, done = application().runs.output(number, index, offset)
+        parts.append(data)
+        if done or not data:
+            break
+    answer = HttpResponse(b"".join(parts), content_type="text/plain; charset=utf-8")
+    answer["Content-Disposition"] = f'inline; filename="run-{number}-step-{index + 1}.txt"'
+    return answer
+
+
+# ---- deciding --------------------------------------------------------------------------------------------------------------
+
+
+@pages.act
+def approve(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST step, binds (the hash that was shown) and, for a step that destroys, the typed host."""
+    app = application()
+    index, binds = whole_number(request.POST.get("step")), request.POST.get("binds", "")
+    if index is None or len(binds) != 64:
+        raise Usage("The form does not say what was approved.", f"Open run {number} again and use its button.")
+    run = app.runs.get(number)
+    asked = next((each for each in app.runs.approvals(number, True) if each.step == index), None)
+    if asked is not None and asked.binds != binds:
+        return pages.told(request, _changed(run, asked, binds), 409)
+    step = run.steps[index] if index < len(run.steps) else None
+    if step is not None and step.plan.risk == "destroy" and request.POST.get("host", "").strip() != step.plan.host:
+        raise Usage(
+            f"Step {index + 1} destroys on {step.plan.host}, and the host was not typed. Nothing was done.",
+            f"Go back and type {step.plan.host}.",
+        )
+    app.runs.approve(number, actor, index, binds)
+    return _back(app.runs.get(number))
+
+
+def _changed(run: Run, asked: Approval, binds: str) -> WatchkeeperError:
+    text = run.steps[asked.step].plan.text.strip()
+    return Usage(
+        f"Step {asked.step + 1} of run {run.id} is not what the button was bound to ({binds[:12]} then, {asked.binds[:12]} now). "
+        f"Nothing was done. It would run now: {text[:300]}",
+        "Read it again on the page of the run before you approve.",
+    )
+
+
+@pages.act
+def deny(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST reason: the run ends and people are told."""
+    app = application()
+    app.runs.deny(number, actor, request.POST.get("reason", "")[:500])
+    return _back(app.runs.get(number))
+
+
+@pages.act
+def cancel(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST: end the run and what it has at work."""
+    return _back(application().runs.cancel(number, actor))
+
+
+@pages.act
+def resume(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST: go on, or again from the failed step."""
+    return _back(application().runs.resume(number, actor))
+
+
+def _back(run: Run) -> HttpResponse:
+    return pages.go(f"/incidents/{run.incident}" if run.incident is not None else f"/runs/{run.id}")

@@ -1,0 +1,20 @@
+"""Writes the generated pages of docs/reference. A test fails while a page is older than its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from watchkeeper.core.inventory.reference import checks_page, ops_repo_page
+
+PAGES = {"checks.md": checks_page, "ops-repo.md": ops_repo_page}
+
+
+def main() -> None:
+    folder = Path(__file__).resolve().parent.parent / "docs" / "reference"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
