@@ -29,10 +29,10 @@ GROUP = 20
 
 def draft(n: int) -> Draft:
     """An entry of the size of a real one: about 1.5 KB of text."""
-    steps = "\n\n".join(f"fix: `Restart` on app1: done, exit code 0\n\n```bash\nsystemctl restart shop-{n}\n```" for _ in range(4))
+    step = f"fix: `Restart` on app1: done, exit code 0\n\n```bash\nsystemctl restart shop-{n}\n```\n\n"
     return Draft(
         1_763_000_000.0 + n, "Incident", f"shop: web is CRIT, number {n}", "watchkeeper", "High",
-        sections=(("Change", "- Restart on app1"), ("Reason", "status 502, expected 200 " * 8), ("Procedure", steps),
+        sections=(("Change", "- Restart on app1"), ("Reason", "status 502, expected 200 " * 8), ("Procedure", step * 4),
                   ("Verification", "- shop/web: 2 good readings in a row"), ("Impact", "- affected for 8 s")),
         facts={"incident": n, "run": n, "service": "shop", "duration_s": 8.2},
     )  # fmt: skip

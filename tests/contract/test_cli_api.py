@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from watchkeeper.core.errors import Locked
+from watchkeeper.faces.cli import client
 
 RUNBOOK = """\
 # Marker missing
@@ -218,6 +222,16 @@ def test_without_a_daemon_the_same_api_answers_in_process(alone: House) -> None:
     alone.wk("open", code=6)
     assert "wk up" in alone.said
     assert (alone.ops / ".watchkeeper").stat().st_mode & 0o077 == 0
+
+
+def test_a_state_that_is_held_by_a_mute_process_is_said(alone: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = alone.ops / ".watchkeeper"
+    state.mkdir(mode=0o700)
+    monkeypatch.setattr(client, "STARTING_S", 0.5)
+    with open(state / "lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Locked, match="does not answer on"):
+            client.connect(str(alone.ops), str(state))
 
 
 def test_lint_and_schema_need_no_daemon(alone: House) -> None:

@@ -20,10 +20,11 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uvloop
 from tests.lab.ssh_hosts import SshLab, SshLabHost, free_port
 
 from watchkeeper.adapters.hosts.blocking import BlockingHosts
@@ -35,7 +36,8 @@ from watchkeeper.services.ports import SpoolAnswer, SpoolStep
 
 NOISY = "echo Welcome to this machine\necho careful >&2\nsleep 0.3\nprintf 'no newline here'\n"
 SSH = ("sshd", "stock", "noisy", "busybox")
-QUICK = ("local", "sshd", "busybox")  # where a slow .bashrc or tight limits would only cost time
+LOCAL = ("local", "uvloop")  # asyncio as in the threads of the engine, uvloop as in the watch
+QUICK = (*LOCAL, "sshd", "busybox")  # where a slow .bashrc or tight limits would only cost time
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Place:
     config: Path | None = None
     server: SshLabHost | None = None
     shell: str = "bash"
-    options: dict[str, float] = field(default_factory=dict)
+    uvloop: bool = False
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[ShellHost]:
@@ -62,7 +64,8 @@ class Place:
             async with self.opened() as host:
                 await work(host)
 
-        asyncio.run(whole())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop if self.uvloop else None) as runner:
+            runner.run(whole())
 
     def step(self, text: str, **more: object) -> SpoolStep:
         values: dict[str, object] = {"shell": self.shell, "first_of_run": True} | more
@@ -102,8 +105,8 @@ def spool() -> Iterator[Path]:
 @pytest.fixture
 def place(request: pytest.FixtureRequest, spool: Path) -> Place:
     name = getattr(request, "param", "local")
-    if name == "local":
-        return Place("local", Host("here", "local", spool=str(spool)))
+    if name in ("local", "uvloop"):
+        return Place(name, Host("here", "local", spool=str(spool)), uvloop=name == "uvloop")
     lab: SshLab = request.getfixturevalue("lab")
     if name not in lab.hosts:
         request.getfixturevalue("requires")("busybox")
@@ -111,7 +114,7 @@ def place(request: pytest.FixtureRequest, spool: Path) -> Place:
     return Place(name, Host(name, "ssh"), lab.config, lab.hosts[name], shell)
 
 
-everywhere = pytest.mark.parametrize("place", ("local", *SSH), indirect=True)
+everywhere = pytest.mark.parametrize("place", (*LOCAL, *SSH), indirect=True)
 quickly = pytest.mark.parametrize("place", QUICK, indirect=True)
 over_ssh = pytest.mark.parametrize("place", ("sshd", "stock"), indirect=True)
 on_sshd = pytest.mark.parametrize("place", ("sshd",), indirect=True)

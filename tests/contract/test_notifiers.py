@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import hashlib
 import hmac
 import json
 import os
+import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -17,6 +21,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from watchkeeper.adapters.notifiers import Notifiers
 from watchkeeper.adapters.notifiers.apprise import plugin_module, redacted
@@ -112,7 +120,7 @@ def script(place: Path, text: str, mode: int = 0o755) -> str:
     return path.name
 
 
-Make = Callable[[str], Channel]
+Make = Callable[..., Channel]
 
 
 @pytest.fixture(params=["script", "webhook", "apprise"])
@@ -162,8 +170,8 @@ def test_a_refusal_is_an_error_that_may_pass(make: Make, tmp_path: Path) -> None
 def test_the_deadline_of_the_channel_holds(make: Make, tmp_path: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(DeliveryError, match=r"0\.5 s"):
-        Notifiers(str(tmp_path), no_secret).send(make("hang", 0.5), MESSAGE)  # type: ignore[call-arg]
-    assert time.monotonic() - begun < 3
+        Notifiers(str(tmp_path), no_secret).send(make("hang", 0.5), MESSAGE)
+    assert time.monotonic() - begun < 5
 
 
 # webhook
@@ -230,6 +238,37 @@ def test_a_webhook_target_that_is_no_address_is_permanent(target: str) -> None:
     with pytest.raises(DeliveryError) as caught:
         Notifiers(".", no_secret).send(Channel("room", "webhook", target, 1.0), MESSAGE)
     assert caught.value.permanent
+
+
+def test_webhook_refuses_a_certificate_that_does_not_hold(receiver: Receiver, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        caller, _ = server.accept()
+        with contextlib.suppress(OSError), context.wrap_socket(caller, server_side=True) as secured:
+            receiver.taken.append(Taken({}, secured.recv(1000)))
+
+    threading.Thread(target=serve, daemon=True).start()
+    channel = Channel("room", "webhook", f"https://127.0.0.1:{server.getsockname()[1]}/hook", 5.0)
+    with server, pytest.raises(DeliveryError, match="certificate does not hold") as caught:
+        Notifiers(".", no_secret).send(channel, MESSAGE)
+    assert not caught.value.permanent and not receiver.taken
+
+
+def self_signed(place: Path) -> str:
+    """A PEM file with a new key and its own certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    signed = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + signed.public_bytes(serialization.Encoding.PEM)
+    (place / "pair.pem").write_bytes(pem)
+    return str(place / "pair.pem")
 
 
 def test_a_key_cannot_add_a_header(receiver: Receiver) -> None:

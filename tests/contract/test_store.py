@@ -388,6 +388,87 @@ def test_a_read_session_sees_one_state_and_cannot_write(store: Store) -> None:
         assert len(session.incidents()) == 2
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Store]:
+    """A store on SQLite that can grow by a few pages only, which fails like a full disk."""
+    opened = Store.open(tmp_path / "state")
+    opened.write(lambda session: limit_pages(session, 8))
+    yield opened
+    opened.close()
+
+
+def limit_pages(session, more: int) -> None:
+    from django.db import connections
+
+    with connections[session._using].cursor() as cursor:
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
+        cursor.execute(f"PRAGMA max_page_count = {pages + more}")
+
+
+def big(session) -> None:
+    session.append_entry(Draft(NOW, "note", "x" * 500_000, "ana"))
+
+
+def swallow(session) -> str:
+    from contextlib import suppress
+
+    with suppress(Exception):
+        big(session)
+    return "looks fine"
+
+
+@pytest.mark.parametrize("works", [[big], [swallow], [big, None, None], [None, big, None], [None, None, swallow]])
+def test_a_full_disk_is_never_reported_as_kept(small_disk: Store, works: list) -> None:
+    gate = threading.Event()
+    outcomes: dict[int, object] = {}
+
+    def write(n: int, work) -> None:
+        try:
+            outcomes[n] = small_disk.write(
+                work or (lambda session: session.add_change(Change(0, NOW, "log", str(n), "ana")).title)
+            )
+        except Exception as error:
+            outcomes[n] = error
+
+    threads = [threading.Thread(target=lambda: small_disk.write(lambda session: session.cursor("x") or gate.wait(10)))]
+    threads += [threading.Thread(target=write, args=(n, work)) for n, work in enumerate(works)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)  # one after the other into the queue, behind the first
+    gate.set()
+    for thread in threads:
+        thread.join()
+    with small_disk.read() as session:
+        kept = {change.title for change in session.changes(0, NOW + 1)}
+        assert session.entry_count() == 0
+    assert {str(n) for n, outcome in outcomes.items() if outcome == str(n)} == kept
+    assert "looks fine" not in outcomes.values()
+    assert any("disk" in str(outcome) for outcome in outcomes.values())
+    small_disk.write(lambda session: limit_pages(session, 1000))
+    small_disk.write(big)  # it goes on once there is room
+    assert small_disk.verify_log().entries == 1
+
+
+def test_a_work_that_goes_on_over_a_failed_statement_is_kept_whole_or_not_at_all(store: Store) -> None:
+    from contextlib import suppress
+
+    from django.db import DatabaseError, connections
+
+    def work(session):
+        session.add_change(Change(0, NOW, "log", "before", "ana"))
+        with suppress(DatabaseError), connections[session._using].cursor() as cursor:
+            cursor.execute("SELECT nothing FROM nowhere")
+
+    outcome: object = "kept"
+    try:
+        store.write(work)
+    except Exception as error:
+        outcome = error
+    with store.read() as session:
+        assert len(session.changes(0, NOW)) == (1 if outcome == "kept" else 0)
+    assert store.write(lambda session: session.add_change(Change(0, NOW, "log", "after", "ana"))).title == "after"
+
+
 def test_a_work_cannot_call_the_writer_again(store: Store) -> None:
     with pytest.raises(RuntimeError, match="use the session"):
         store.write(lambda session: store.write(lambda inner: None))

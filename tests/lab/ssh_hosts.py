@@ -132,7 +132,7 @@ class SshLab:
         self.known_hosts.write_text("")
 
     def add(self, name: str, *, settings: str = "", bashrc: str = "", sh: str = "") -> SshLabHost:
-        """A new host. settings: lines for its sshd_config. sh: what /bin/sh is there, `bash` or `busybox` (and no bash)."""
+        """A new host. settings: lines for its sshd_config. sh: what /bin/sh is, `bash` or `busybox` (then no bash)."""
         folder = self.folder / name
         folder.mkdir()
         port = free_port()

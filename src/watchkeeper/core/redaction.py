@@ -45,10 +45,10 @@ _STARTS = (
 )
 _START = re.compile(b"|".join(b"(?P<%s%d>%s)" % (kind.encode(), n, text) for n, (kind, text) in enumerate(_STARTS)))
 _BEGINNINGS = tuple(
-    b"-----begin auth cookie x-api-key password passwd passphrase pwd secret token api access private credential bearer "
-    b"basic ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox sk- npm_ hvs. akia asia eyj ://".split()
+    b"-----begin auth cookie x-api-key password passwd passphrase pwd secret token api access private credential "
+    b"bearer basic ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox sk- npm_ hvs. akia asia eyj ://".split()
 )
-"""Every start begins with one of these, in any case. Looking for them first is 20 times as fast as the pattern alone."""
+"""Every start begins with one of these, in any case. Looking for them first is several times as fast as the pattern."""
 _WINDOW = 400
 """More bytes than any start, with what it looks ahead at."""
 _CONTEXT = 1
@@ -201,7 +201,8 @@ class _Looks:
 
     def _next_start(self, position: int, until: int) -> re.Match[bytes] | None:
         """The first start in position .. until."""
-        for place in self._candidates[bisect_left(self._candidates, position) :]:
+        for index in range(bisect_left(self._candidates, position), len(self._candidates)):
+            place = self._candidates[index]
             if place >= until:
                 break
             if found := _START.match(self._buffer, place):

@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run main until SIGTERM; returns its exit code (5: the state is locked, 2: wrong files)."""
     options = _options(arguments)
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s main %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("django.request").setLevel(logging.ERROR)  # a refused request is told to its caller
     from watchkeeper.core.errors import Locked, WatchkeeperError
 
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from watchkeeper.core.errors import Invalid, NotFound
@@ -30,8 +30,17 @@ _ADD_LINK_SQLITE, _ADD_BODY_SQLITE = _ADD_LINK.replace("%s", "?"), _ADD_BODY.rep
 def append(using: str, draft: Draft) -> Entry:
     """Appends inside the caller's immediate transaction: nobody comes between reading the head and writing.
 
-    Speaks to the database's own cursor: Django's wrappers cost as much as the three statements.
+    Speaks to the database's own cursor: Django's wrappers cost as much as the three statements. A failure half way
+    undoes the caller's whole work, whatever the caller makes of it: a chain row without its body would break the log.
     """
+    try:
+        return _append(using, draft)
+    except BaseException:
+        transaction.set_rollback(True, using=using)
+        raise
+
+
+def _append(using: str, draft: Draft) -> Entry:
     connection = connections[using]
     connection.ensure_connection()
     sqlite = connection.vendor == "sqlite"

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,8 @@ from watchkeeper.services.ports.store import Session
 from watchkeeper.store import opening
 
 if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
     from watchkeeper.core.log.chain import Verification
 
 T = TypeVar("T")
@@ -150,18 +152,20 @@ class Store:
                 kept = any(item.error is None for item in group)
                 if not kept:
                     transaction.set_rollback(True, using=self._writing)
+                elif transaction.get_rollback(using=self._writing) or not _in_transaction(connections[self._writing]):
+                    raise next((item.error for item in group if item.error), None) or _undone()
         except BaseException as error:  # the commit or the connection failed: nothing of the group is kept
             connections[self._writing].close()
             reason = _explained(error)
             for item in group:
-                item.answer.set_exception(item.error or reason)
+                item.answer.set_exception(_explained(item.error) if item.error else reason)
             return
         self._revision += kept
         for item in group:
             if item.error is None:
                 item.answer.set_result(item.result)
             else:
-                item.answer.set_exception(item.error)
+                item.answer.set_exception(_explained(item.error))
 
 
 class _Work:
@@ -180,13 +184,29 @@ class _Work:
         from django.db import transaction
 
         try:
-            if alone:
+            with nullcontext() if alone else transaction.atomic(using=using):
                 self.result = self.work(session)
-            else:
-                with transaction.atomic(using=using):
-                    self.result = self.work(session)
+                if transaction.get_rollback(using=using):  # the work went on over a failed statement
+                    raise _undone()
         except BaseException as error:
             self.error = error
+
+
+def _in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """False when the database gave up the transaction by itself (full disk, failed statement).
+
+    Its commit would then succeed without keeping anything, so this is asked before every commit.
+    """
+    if connection.vendor == "sqlite":
+        return bool(connection.connection.in_transaction)
+    return connection.connection.info.transaction_status in (0, 2)  # of psycopg: nothing asked yet, in transaction
+
+
+def _undone() -> WatchkeeperError:
+    return WatchkeeperError(
+        "The main store could not keep what was written: the database undid the transaction.",
+        "`wk doctor` looks at the disk and the store; then repeat.",
+    )
 
 
 def _explained(error: BaseException) -> BaseException:

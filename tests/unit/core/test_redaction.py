@@ -46,10 +46,18 @@ def cut(data: bytes, sizes: list[int], secrets: list[str] | None = None) -> byte
     ("postgresql://joe:s3cr@t@db:5432/x", "postgresql://joe:[redacted]@db:5432/x"),
     ("redis://:pw@h/0", "redis://:[redacted]@h/0"),
     ("mysql --password x1y2 -u joe", "mysql --password [redacted] -u joe"),
-    ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nafter", "-----BEGIN RSA PRIVATE KEY-----[redacted]\nafter"),
+    ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nafter",
+     "-----BEGIN RSA PRIVATE KEY-----[redacted]\nafter"),
     ("key ghp_" + "a" * 36 + " end", "key ghp_[redacted] end"),
     ("AKIA" + "A1" * 8 + "!", "AKIA[redacted]!"),
     ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.abc end", "jwt eyJ[redacted] end"),
+    ("Api-Key: x1y2z Access_key=5 PRIVATE-KEY=6", "Api-Key: [redacted] Access_key=[redacted] PRIVATE-KEY=[redacted]"),
+    ("PassPhrase=a Auth-Key=b PWD=c Credential=d",
+     "PassPhrase=[redacted] Auth-Key=[redacted] PWD=[redacted] Credential=[redacted]"),
+    ("x-api-key: a b\nCookie: c", "x-api-key: [redacted]\nCookie: [redacted]"),
+    ("t github_pat_" + "a" * 22 + " glpat-" + "b" * 20, "t github_pat_[redacted] glpat-[redacted]"),
+    ("t xoxb-" + "1" * 16 + " sk-" + "c" * 20 + " npm_" + "d" * 30 + " hvs." + "e" * 20,
+     "t xoxb-[redacted] sk-[redacted] npm_[redacted] hvs.[redacted]"),
     ("TOKEN=", "TOKEN="), ("password:\nnext", "password:\nnext"),
 ])  # fmt: skip
 def test_what_looks_like_a_secret_is_taken_out_and_the_rest_stays(text: str, redacted: str) -> None:
@@ -58,7 +66,8 @@ def test_what_looks_like_a_secret_is_taken_out_and_the_rest_stays(text: str, red
 
 @pytest.mark.parametrize("text", [
     "basic authentication failed", "the disk-usage-report-daily-and-more is fine", "http://host:8080/p?email=a@b.c",
-    "PWD=/srv/shop", "max_tokens 5", "secret/shop created", "compass: north", "passed: 12", "tokens: 400", "monkey=banana",
+    "PWD=/srv/shop", "max_tokens 5", "secret/shop created", "compass: north", "passed: 12", "tokens: 400",
+    "monkey=banana",
 ])  # fmt: skip
 def test_ordinary_output_stays(text: str) -> None:
     assert whole(text.encode()).decode() == text
@@ -103,9 +112,12 @@ def test_a_key_block_without_an_end_does_not_hide_the_rest_for_ever() -> None:
 
 
 PIECES = [
-    b"hunter2secret", b"hunter2", b"secret", b"abcdefghijkl", b"abcdefgh", b"efghijkl", b" ", b"\n", b"password=", b"token: ",
-    b'"password": "', b'"', b"'", b"\\", b"Authorization: Bearer ", b"bearer ", b"://joe:", b"@host/", b"pw", b"-----BEGIN ",
-    b"RSA PRIVATE KEY-----", b"-----END RSA PRIVATE KEY-----", b"ghp_" + b"a" * 36, b"eyJabcdefghijklmnop", b"plain words here",
+    b"hunter2secret", b"hunter2", b"secret", b"abcdefghijkl", b"abcdefgh", b"efghijkl", b" ", b"\n", b"password=",
+    b"token: ",
+    b'"password": "', b'"', b"'", b"\\", b"Authorization: Bearer ", b"bearer ", b"://joe:", b"@host/", b"pw",
+    b"-----BEGIN ",
+    b"RSA PRIVATE KEY-----", b"-----END RSA PRIVATE KEY-----", b"ghp_" + b"a" * 36, b"eyJabcdefghijklmnop",
+    b"plain words here",
     b"\xff\x00", b"line one of it\nline two of it", b"--password ", b"x" * 450, b"[redacted]", b"=",
 ]  # fmt: skip
 STREAMS = st.lists(st.sampled_from(PIECES), max_size=14).map(b"".join)

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 from watchkeeper.adapters.hosts.shell import CHUNK, Channel, ShellHost, closing
 from watchkeeper.core.errors import Forbidden, NoAnswer
@@ -27,29 +29,45 @@ def login_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | dict(extra or {})
 
 
-class _Exit(asyncio.subprocess.SubprocessStreamProtocol):
-    """Tells the exit at once; `Process.wait` also waits for all pipes, which children may hold open."""
-
-    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(limit=limit, loop=loop)
-        self.gone = asyncio.Event()
-
-    def process_exited(self) -> None:
-        """Called by the loop when the process itself has ended."""
-        self.gone.set()
-        super().process_exited()
-
-
 class LocalChannel(Channel):
-    """A ``/bin/sh`` in its own session, so that a signal to our group never reaches it."""
+    """A ``/bin/sh`` in its own session, so that a signal to our group never reaches it.
 
-    def __init__(self, transport: asyncio.SubprocessTransport, protocol: _Exit) -> None:
-        assert protocol.stdout and protocol.stderr and protocol.stdin
-        self._transport = transport
-        self._gone = protocol.gone
-        self._input = protocol.stdin
-        self.stdout = protocol.stdout
-        self.stderr = protocol.stderr
+    Plain pipes and a pidfd instead of the loop's own subprocesses: asyncio reports an exit only when all pipes are
+    closed, and uvloop's children inherit both ends. Here every loop behaves the same.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._loop = asyncio.get_running_loop()
+        self._gone = asyncio.Event()
+        self._transports: list[asyncio.BaseTransport] = []
+        self._pidfd = os.pidfd_open(process.pid)
+        self._loop.add_reader(self._pidfd, self._exited)
+
+    async def connect(self) -> LocalChannel:
+        """Attach the three pipes to the loop."""
+        assert self._process.stdin and self._process.stdout and self._process.stderr
+        self.stdout = await self._reader(self._process.stdout)
+        self.stderr = await self._reader(self._process.stderr)
+        protocol = asyncio.streams.FlowControlMixin
+        transport, flow = await self._loop.connect_write_pipe(protocol, self._process.stdin)
+        self._transports.append(transport)
+        self._input = asyncio.StreamWriter(transport, flow, None, self._loop)
+        return self
+
+    async def _reader(self, pipe: IO[bytes]) -> asyncio.StreamReader:
+        reader = asyncio.StreamReader(limit=CHUNK, loop=self._loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
+        transport, _ = await self._loop.connect_read_pipe(lambda: protocol, pipe)
+        self._transports.append(transport)
+        return reader
+
+    def _exited(self) -> None:
+        if self._process.poll() is not None and self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+            self._gone.set()
 
     async def send(self, data: bytes) -> None:
         """Write to its input."""
@@ -65,19 +83,25 @@ class LocalChannel(Channel):
     async def exited(self) -> int | None:
         """The exit code, 128 + n for signal n."""
         await self._gone.wait()
-        code = self._transport.get_returncode()
+        code = self._process.returncode
         return code if code is None or code >= 0 else 128 - code
 
     async def close(self) -> None:
         """Let go of it. A shell that is still there is ended; a runner or a daemon in another group is not."""
         self.end_input()
+        try:
+            if not self._gone.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._gone.wait(), 0.3)
+        finally:
+            if not self._gone.is_set():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            for transport in self._transports:
+                transport.close()
         if not self._gone.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), 0.3)
-        if not self._gone.is_set():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._transport.get_pid(), signal.SIGKILL)
-        self._transport.close()
+                await asyncio.wait_for(self._gone.wait(), 1.0)
 
 
 class LocalHost(ShellHost):
@@ -112,11 +136,13 @@ class LocalHost(ShellHost):
         environment = login_environment(self._environment)
         home = environment.get("HOME", "/")
         command = ["sudo", "-n", "/bin/sh"] if become and os.geteuid() != 0 else ["/bin/sh"]
-        loop = asyncio.get_running_loop()
         try:
-            transport, protocol = await loop.subprocess_exec(
-                lambda: _Exit(CHUNK, loop),
-                *command,
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
                 start_new_session=True,
                 env=environment,
                 cwd=home if Path(home).is_dir() else "/",
@@ -132,7 +158,7 @@ class LocalHost(ShellHost):
                 "Look at the memory and process limits of this machine.",
                 host=self.host.name,
             ) from None
-        return LocalChannel(transport, protocol)
+        return await LocalChannel(process).connect()
 
     async def close(self) -> None:
         """Nothing is kept open; ended groups are waited for."""

@@ -39,7 +39,7 @@ set -C
 { echo $$ ${20} $wk_y $wk_t >"$wk_k.go"; } 2>/dev/null || { rm -f "$wk_k.cmd.$wk_t" "$wk_k.rc.$wk_t"; exit; }
 set +C --
 trap : TERM INT HUP
-(umask $wk_u; cd "$wk_h"; wk_x=$wk_E; unset wk_k wk_t wk_y wk_u wk_h wk_E
+(cd "$wk_h"; wk_x=$wk_E; unset wk_k wk_t wk_y wk_h wk_E
 eval "unset wk_x; $wk_x"; . "$0") >"$wk_k.out" 2>&1
 printf "%-31s\n" $? 1<>"$wk_k.rc.$wk_t"
 """
@@ -52,14 +52,14 @@ wk_refuse() {
 wk_nap() { sleep $1 2>/dev/null || sleep 1; }
 wk_owned() { [ -O "$wk_s" ] && [ ! -L "$wk_s" ] || wk_refuse nospool "$wk_s does not belong to uid $wk_i"; }
 wk_enter() {
-  wk_u=$(umask); wk_h=$PWD; umask 077; wk_y=
+  wk_h=$PWD; wk_y=   # no umask: the directory is closed to others, and the command must see the login's own
   read -r wk_y 2>/dev/null </proc/sys/kernel/random/boot_id
   [ "$wk_y" ] || wk_refuse nospool "there is no boot id in /proc"
   [ "$wk_i" ] || wk_i=$(id -u)
   [ "$wk_s" ] || wk_s=/var/tmp/wk-$wk_i
   [ ! -e "$wk_s" ] || wk_owned
   if [ "$wk_f" ]; then
-    [ -d "$wk_s/$wk_r" ] || mkdir -p "$wk_s/$wk_r" 2>/dev/null ||
+    [ -d "$wk_s/$wk_r" ] || (umask 077; mkdir -p "$wk_s/$wk_r") 2>/dev/null ||
       wk_refuse nospool "the directory $wk_s/$wk_r cannot be made"
     case $(ls -ldn "$wk_s") in drwx------*) ;;
       *) wk_refuse nospool "$wk_s is open to others, it must have mode 0700";; esac
@@ -128,10 +128,9 @@ wk_run() {
 }
 wk_start() {
   exec </dev/null >/dev/null 2>&1 3<&-
-  wk_x=$(command -v setsid)
-  export wk_k wk_t wk_y wk_u wk_h wk_E
+  export wk_k wk_t wk_y wk_h wk_E
   wk_values
-  exec "$wk_x" $wk_S -c "$wk_R" "$wk_q"
+  exec setsid $wk_S -c "$wk_R" "$wk_q"
 }
 wk_main() {
   exec 3<&0; wk_g=; wk_pid=

@@ -16,7 +16,7 @@ _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")
 _SHELL = re.compile(r"[a-z]{1,12}\Z")
 # Names that change how the shell or the loader itself works, or that a shell refuses to set.
 _RESERVED = frozenset(
-    ("BASHOPTS", "BASH_ENV", "BASH_VERSINFO", "ENV", "EUID", "IFS", "OPTIND", "PPID", "SHELLOPTS", "UID")
+    ("BASHOPTS", "BASH_ENV", "BASH_VERSINFO", "ENV", "EUID", "IFS", "OPTIND", "PATH", "PPID", "SHELLOPTS", "UID")
 )
 
 

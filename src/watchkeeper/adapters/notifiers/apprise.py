@@ -60,7 +60,8 @@ def instance(target: str, timeout_s: float) -> Any:
         raise DeliveryError(
             f"Apprise cannot use the {scheme}:// address of this channel: it is incomplete or unknown.", True
         )
-    plugin.socket_connect_timeout = plugin.socket_read_timeout = timeout_s
+    # a little later than our own deadline, which is the one that is told; they end the thread that is left behind
+    plugin.socket_connect_timeout = plugin.socket_read_timeout = timeout_s + 1.0
     return plugin
 
 

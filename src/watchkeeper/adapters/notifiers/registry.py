@@ -27,9 +27,8 @@ class Deliver(Protocol):
 class Notifiers:
     """Delivers messages on channels of every kind.
 
-    ops_directory: scripts are named from it. secret: the value of a named secret; raises a core error when it
-    cannot be read. signing: name of the secret that signs webhooks of a channel: ``CHANNEL-key`` by convention,
-    given as ``secret:URL-NAME#KEY-NAME`` in the target (see `split_target`).
+    ops_directory: scripts are named from it and run in it. secret: the value of a named secret; raises a core error
+    when it cannot be read. A webhook is signed when its target ends in ``#secret:NAME``, see `split_target`.
     """
 
     def __init__(self, ops_directory: str, secret: Callable[[str], str]) -> None:

@@ -129,10 +129,11 @@ def start(places: Places) -> bool:
 
 
 def wait_until_well(places: Places, seconds: float = WELL_WITHIN_S) -> bool:
-    """Whether orders go through, asked again until they do or `seconds` are over."""
+    """Whether orders go through and there is a backup, asked again until it is so or `seconds` are over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if outside.answers(places.ports()) and outside.works(places.ports(), within_s=3.0):
+        backed_up = any((places.fleet / "backups").glob("shop-*.db"))
+        if backed_up and outside.answers(places.ports()) and outside.works(places.ports(), within_s=3.0):
             return True
         time.sleep(0.1)
     return False

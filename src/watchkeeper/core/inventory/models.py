@@ -217,8 +217,12 @@ class CheckModel(Strict):
     from_: Literal["host", "here"] | None = Field(
         default=None, alias="from", description="host: asked on the host itself; here: from here"
     )
-    every: Every | None = Field(default=None, description="how often it is asked; default: 30s, or what `defaults` says")
-    timeout: Timeout | None = Field(default=None, description="how long an answer may take; default: 10s, or `defaults`")
+    every: Every | None = Field(
+        default=None, description="how often it is asked; default: 30s, or what `defaults` says"
+    )
+    timeout: Timeout | None = Field(
+        default=None, description="how long an answer may take; default: 10s, or `defaults`"
+    )
     ok: RuleField | None = Field(default=None, description="condition of a good reading; where it does not hold: WARN")
     warn: RuleField | None = Field(default=None, description="condition of WARN")
     crit: RuleField | None = Field(default=None, description="condition of CRIT")

@@ -19,12 +19,12 @@ _EXAMPLES = {
     "http": "http: http://127.0.0.1:8801/health",
     "tcp": "tcp: db1.example.org:5432",
     "tls": "tls: shop.example.org:443",
-    "command": "command: \"systemctl is-active shop\"",
+    "command": 'command: "systemctl is-active shop"',
     "process": "process: {match: shop-worker}",
     "disk": "disk: /srv",
     "folder": "folder: {path: /srv/shop/uploads, budget: 200MB}",
-    "sql": "sql: {database: shop, query: \"select count(*) from job\"}",
-    "heartbeat": "heartbeat: {cron: \"0 2 * * *\", grace: 1h}",
+    "sql": 'sql: {database: shop, query: "select count(*) from job"}',
+    "heartbeat": 'heartbeat: {cron: "0 2 * * *", grace: 1h}',
     **_SHORT_FORMS,
 }
 _INTRODUCTION = """# Checks
@@ -207,7 +207,11 @@ def _kind(name: str, kind: Kind) -> str:
     if name == "sql":
         where = "on the host for SQLite, from here for PostgreSQL"
     rules = [f"`{level}: {text}`" for level in ("ok", "warn", "crit") if (text := getattr(kind, level))]
-    lines = [f"### {name}\n", f"{kind.summary} Asked {where} unless `from` says else.\n", f"```yaml\n{_EXAMPLES[name]}\n```\n"]
+    lines = [
+        f"### {name}\n",
+        f"{kind.summary} Asked {where} unless `from` says else.\n",
+        f"```yaml\n{_EXAMPLES[name]}\n```\n",
+    ]
     if model is not None:
         lines.append(_keys(model))
         if model.short:
@@ -246,5 +250,3 @@ def _default(name: str, field: FieldInfo) -> str:
     if isinstance(value, tuple):
         return f"{value[0]} per hour" if value[1] == 3600.0 else f"{value[0]} in {format_duration(value[1])}"
     return f"{value} in a row" if name == "recover" else str(value)
-
-

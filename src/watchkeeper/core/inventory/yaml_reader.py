@@ -331,6 +331,8 @@ class _Reader:
     def _broken(self, error: Any) -> None:
         """The structure itself is broken: one mistake, in words for people."""
         mark = error.problem_mark or error.context_mark
+        if "quoted scalar" in str(error.context) or "expected ':'" in str(error.problem):
+            mark = error.context_mark or mark  # where it began says more than where the reader gave up
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         self._document.root = None
         lines = self._text.split("\n")

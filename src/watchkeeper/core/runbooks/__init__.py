@@ -1,4 +1,4 @@
-"""Markdown that runs: read a document as a runbook, show it, lint it, bind its parameters. Pure: text in, values out."""
+"""Markdown that runs: read a document as a runbook, show it, lint it, bind its parameters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,22 @@ from watchkeeper.core.runbooks.steps import Defaults, StepBuilder
 from watchkeeper.core.runbooks.values import CheckTable, Fence, Finding, Parameter, Procedure, Runbook, Step, Task
 
 __all__ = [
-    "MAX_BYTES", "Bound", "CheckTable", "Fence", "Finding", "Parameter", "Procedure", "Runbook", "Step", "Task", "bind", "lint", "missing",
-    "read_runbook", "show",
-]  # fmt: skip
+    "MAX_BYTES",
+    "Bound",
+    "CheckTable",
+    "Fence",
+    "Finding",
+    "Parameter",
+    "Procedure",
+    "Runbook",
+    "Step",
+    "Task",
+    "bind",
+    "lint",
+    "missing",
+    "read_runbook",
+    "show",
+]
 
 MAX_BYTES = 4_000_000
 
@@ -37,12 +50,15 @@ def _stem(path: str) -> str:
 
 
 def read_runbook(text: str, path: str) -> Runbook:
-    """Read a Markdown document. Never raises on its content: what is not understood stays text, or becomes a "
-    "finding."""
+    """Read a Markdown document. Never raises on its content: what is not understood stays text, or becomes a
+    finding."""
     data = text.encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(data).hexdigest()
     if len(data) > MAX_BYTES:
-        sentence = f"The document has {len(data)} bytes, more than the {MAX_BYTES} a runbook may have; it is not read. Split it."
+        sentence = (
+            f"The document has {len(data)} bytes, more than the "
+            f"{MAX_BYTES} a runbook may have; it is not read. Split it."
+        )
         return Runbook(path, _stem(path), {}, digest, findings=(Finding(0, "error", sentence),))
     source = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     lines = source.split("\n")

@@ -1,4 +1,4 @@
-"""Fill the parameters of a step: environment for variables, checked text for placeholders. Values are never interpreted."""
+"""Fill a step's parameters: environment for variables, checked text for placeholders; values are never interpreted."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def _value(step: Step, parameter: Parameter, values: Mapping[str, str]) -> str:
 
 
 def _quoting(text: str, position: int) -> str:
-    """How the shell quotes a position: "" bare, '"' in double quotes, "'" in single quotes or where no expansion "
-    "happens."""
+    """How the shell quotes a position: "" bare, '"' in double quotes, "'" in single quotes or where no expansion
+    happens."""
     quote, index = "", 0
     here = re.search(r"<<-?\s*(['\"]?)(\w+)\1[^\n]*\n", text)
     if here and position >= here.end():
@@ -89,7 +89,10 @@ def _written(step: Step, parameter: Parameter, text: str, start: int, value: str
     )
     quote = _quoting(text, start)
     if nested or quote == "'":
-        sentence = f'The value of {parameter.name} holds characters that another program would interpret at line {parameter.line} of step "{step.id}".'
+        sentence = (
+            f"The value of {parameter.name} holds characters that another program "
+            f'would interpret at line {parameter.line} of step "{step.id}".'
+        )
         raise Usage(sentence, "Give a value of letters, digits and . _ : / @ + -")
     environment[parameter.name] = value
     return f"${{{parameter.name}}}" if quote else f'"${{{parameter.name}}}"'
@@ -98,8 +101,8 @@ def _written(step: Step, parameter: Parameter, text: str, start: int, value: str
 def bind(step: Step, values: Mapping[str, str]) -> Bound:
     """The step's final text and environment. Raises `Usage` when a value is missing or does not fit its type.
 
-    ``$name`` stays in the text and gets its value from the environment. ``<name>`` is replaced by the checked value, or by a
-    quoted variable reference where the declared type allows more characters. What is not a parameter is never touched.
+    ``$name`` stays in the text and gets its value from the environment. ``<name>`` is replaced by the checked value, or
+    by a quoted variable reference where the declared type allows more characters. Nothing else is touched.
     """
     environment: dict[str, str] = {}
     written: dict[str, tuple[Parameter, str]] = {}

@@ -1,4 +1,4 @@
-"""Every program that a shell text starts, also behind ``sudo``, ``bash -c``, ``ssh HOST``, ``xargs`` and ``find -exec``."""
+"""Every program a shell text starts, also behind ``sudo``, ``bash -c``, ``ssh HOST``, ``xargs`` and ``find -exec``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,39 @@ from watchkeeper.core.runbooks.shell import MAX_DEPTH, Command, Script, read_scr
 
 SHELLS: Final = frozenset(["bash", "sh", "zsh", "dash", "ksh", "ash", "fish"])
 _PREFIXES: Final[dict[str, str]] = {  # program -> its short options that take a value
-    "sudo": "ughpCrtTD", "doas": "uC", "nohup": "", "nice": "n", "ionice": "cnp", "setsid": "", "stdbuf": "ioe", "time": "fo",
-    "timeout": "sk", "env": "uCS", "command": "", "exec": "a", "builtin": "", "chronic": "", "unbuffer": "", "caffeinate": "",
-    "systemd-run": "pu", "flock": "wE", "watch": "n", "xargs": "IdLnPsEa", "parallel": "j", "strace": "eop", "numactl": "", "chroot": "",
-    "systemd-inhibit": "", "runuser": "u", "torsocks": "", "entr": "", "dotenv": "f", "retry": "", "catchsegv": "", "unshare": "",
-}  # fmt: skip
+    "sudo": "ughpCrtTD",
+    "doas": "uC",
+    "nohup": "",
+    "nice": "n",
+    "ionice": "cnp",
+    "setsid": "",
+    "stdbuf": "ioe",
+    "time": "fo",
+    "timeout": "sk",
+    "env": "uCS",
+    "command": "",
+    "exec": "a",
+    "builtin": "",
+    "chronic": "",
+    "unbuffer": "",
+    "caffeinate": "",
+    "systemd-run": "pu",
+    "flock": "wE",
+    "watch": "n",
+    "xargs": "IdLnPsEa",
+    "parallel": "j",
+    "strace": "eop",
+    "numactl": "",
+    "chroot": "",
+    "systemd-inhibit": "",
+    "runuser": "u",
+    "torsocks": "",
+    "entr": "",
+    "dotenv": "f",
+    "retry": "",
+    "catchsegv": "",
+    "unshare": "",
+}
 _OPERANDS: Final = {"timeout": 1, "flock": 1, "chroot": 1}
 _CONTAINER_FLAGS: Final = frozenset(
     [

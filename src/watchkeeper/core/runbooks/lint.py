@@ -12,10 +12,16 @@ def _procedure(procedure: Procedure) -> Iterator[Finding]:
     if "fix" not in phases:
         return
     if "verify" not in phases:
-        sentence = f'"{procedure.title}" has no verification: only the incident\'s own check can prove the fix. Add a section "Verification".'
+        sentence = (
+            f'"{procedure.title}" has no verification: only the incident\'s '
+            f'own check can prove the fix. Add a section "Verification".'
+        )
         yield Finding(procedure.line, "warning", sentence)
     if "rollback" not in phases and not any(step.undo for step in procedure.steps):
-        sentence = f'"{procedure.title}" has no rollback: after a failed verification a person decides. Add a section "Rollback".'
+        sentence = (
+            f'"{procedure.title}" has no rollback: after a failed '
+            f'verification a person decides. Add a section "Rollback".'
+        )
         yield Finding(procedure.line, "warning", sentence)
 
 

@@ -45,17 +45,33 @@ _NOTE = re.compile(
 _ACT = re.compile(
     r"^(?:perform|adjust|add|edit|remove|update|configure|revert|notify|set|open|check|run|wait|follow|copy|change|"
     r"enable|disable|ensure|verify|install|restart|"
-    r"start|stop|clean|rotate|delete|create|replace|move|confirm|review|log in|login|click|go to|call|contact|tell|ask|make sure|switch|schedule|disable|fill|enter)\b",
+    r"start|stop|clean|rotate|delete|create|replace|move|confirm|review|log in|login|"
+    r"click|go to|call|contact|tell|ask|make sure|switch|schedule|disable|fill|enter)\b",
     re.IGNORECASE,
 )
 _STATE: Final = frozenset(
     ["cd", "pushd", "popd", "source", ".", "set", "shopt", "alias", "umask", "ulimit", "eval", "trap", "export"]
 )
 _ACTS: Final = {
-    "start": "start", "up": "start", "run": "start", "resume": "start", "stop": "stop", "down": "stop", "kill": "stop", "pause": "stop",
-    "restart": "restart", "reload": "restart", "force-reload": "restart", "status": "status", "is-active": "status", "ps": "status", "logs": "status",
-    "show": "status", "stats": "status", "top": "status",
-}  # fmt: skip
+    "start": "start",
+    "up": "start",
+    "run": "start",
+    "resume": "start",
+    "stop": "stop",
+    "down": "stop",
+    "kill": "stop",
+    "pause": "stop",
+    "restart": "restart",
+    "reload": "restart",
+    "force-reload": "restart",
+    "status": "status",
+    "is-active": "status",
+    "ps": "status",
+    "logs": "status",
+    "show": "status",
+    "stats": "status",
+    "top": "status",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +300,8 @@ def _shares_state(parts: list[Part]) -> bool:
 
 
 def cut(text: str) -> tuple[Part, ...]:
-    """The parts of a fence's commands. A script with ``#!``, and parts that share a directory or variables, stay "
-    "whole."""
+    """The parts of a fence's commands. A script with ``#!``, and parts that share a directory or variables, stay
+    whole."""
     script = read_script(inert(text))
     lines = text.split("\n")
     said = [comment_text(comment) for _, comment in script.comments if not comment.startswith("#!")]

@@ -23,7 +23,8 @@ _PHRASES: Final[dict[Role, str]] = {
         "troubleshooting steps, check, checks, "
         "possible checks, steps to check, investigation, investigate, investigation steps, isolate, when it breaks, "
         "root cause, cause, causes, "
-        "likely cause, likely causes, possible cause, possible causes, reason, triage, 確認手順, 确认步骤, 診断, 诊断, 排查, 排查步骤, "
+        "likely cause, likely causes, possible cause, possible causes, reason, triage, "
+        "確認手順, 确认步骤, 診断, 诊断, 排查, 排查步骤, "
         "調査, 根因, "
         "原因, 原因候補, 检查"
     ),
@@ -34,7 +35,8 @@ _PHRASES: Final[dict[Role, str]] = {
         "response, recovery, "
         "recovery procedure, recovery procedures, recovery steps, corrective action, corrective actions, possible "
         "corrective actions, "
-        "recommended actions, recommended action, remediation, remediate, workaround, what to do, 対処, 対処手順, 対処方法, "
+        "recommended actions, recommended action, remediation, remediate, workaround, what to do, "
+        "対処, 対処手順, 対処方法, "
         "対応, 対応手順, 解決, "
         "解決方法, 解决, 解决方案, 解决方法, 处理, 处理步骤, 修复, 復旧手順, 手順, 步骤"
     ),
@@ -54,12 +56,23 @@ _PHRASES: Final[dict[Role, str]] = {
         "エスカレーション, 升级, 連絡先, 联系人"
     ),
     "checklist": "checklist, pre-checklist, post-checklist, checklist items, sign-off, チェックリスト, 检查清单",
-    "followup": "follow-up, follow-up actions, follow up, follow-ups, followup actions, action items, todo, to do, フォローアップ, 后续",
+    "followup": (
+        "follow-up, follow-up actions, follow up, follow-ups, followup actions, action items, todo, to do, "
+        "フォローアップ, 后续"
+    ),
 }
 _SUFFIXES: Final[dict[str, Role]] = {
-    "rollback": "rollback", "verification": "verify", "validation": "verify", "recovery": "fix", "diagnosis": "diagnose",
-    "troubleshooting": "diagnose", "resolution": "fix", "mitigation": "fix", "remediation": "fix", "checklist": "checklist",
-}  # fmt: skip
+    "rollback": "rollback",
+    "verification": "verify",
+    "validation": "verify",
+    "recovery": "fix",
+    "diagnosis": "diagnose",
+    "troubleshooting": "diagnose",
+    "resolution": "fix",
+    "mitigation": "fix",
+    "remediation": "fix",
+    "checklist": "checklist",
+}
 _NOT_A_LABEL: Final = frozenset(
     [
         "note",
@@ -86,9 +99,24 @@ _NOT_A_LABEL: Final = frozenset(
     ]
 )
 _CONTAINERS: Final = frozenset(
-    ("troubleshooting", "common issues", "common problems", "known issues", "known problems", "issues", "problems", "common solutions",
-     "solutions", "common issues and fixes", "common issues and solutions", "troubleshooting guide", "トラブルシューティング", "故障排除", "常见问题")
-)  # fmt: skip
+    (
+        "troubleshooting",
+        "common issues",
+        "common problems",
+        "known issues",
+        "known problems",
+        "issues",
+        "problems",
+        "common solutions",
+        "solutions",
+        "common issues and fixes",
+        "common issues and solutions",
+        "troubleshooting guide",
+        "トラブルシューティング",
+        "故障排除",
+        "常见问题",
+    )
+)
 _LEADING = re.compile(
     r"^(?:[\W_]+|(?:step|phase|part|section|ステップ|步骤|第)\s*\d+\s*(?:[.:)\]、-]|\s|步|步骤)\s*|\d+(?:\.\d+)*\s*(?:[.):、-]\s*|\s+)|\(?[a-z]\)\s*|[a-z]\.\s+)",
     re.IGNORECASE,

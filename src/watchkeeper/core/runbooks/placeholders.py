@@ -1,4 +1,4 @@
-"""Values that a document leaves open. They are found in the text, before any parsing: ``cp <file> /tmp`` is valid shell."""
+"""Values that a document leaves open. They are found in the text, before parsing: ``cp <file> /tmp`` is valid shell."""
 
 from __future__ import annotations
 
@@ -265,8 +265,7 @@ _ASK = re.compile(
 
 
 def asked(text: str, prompt: str) -> tuple[Parameter, ...]:
-    """Runme prompts: ``export X=Ask text`` asks, and ``export X="default"`` asks with a default when promptEnv says "
-    "so."""
+    """Runme prompts: ``export X=Ask text`` asks; ``export X="default"`` asks with a default when promptEnv is set."""
     wanted = prompt.strip().lower()
     if wanted in ("no", "never", "false", "0"):
         return ()

@@ -7,16 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from watchkeeper.core.runbooks.commands import SHELLS
+from watchkeeper.core.runbooks.containers import docker_risk, kubectl_risk, words_of
 from watchkeeper.core.runbooks.shell import Command
 from watchkeeper.core.runbooks.sql import database_risk
 from watchkeeper.core.runbooks.values import Risk
 
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_TELLING: Final = _set(
+_TELLING: Final = words_of(
     "restart start stop kill delete del remove rm clean cleanup clear purge prune drop reset rescue repair fix "
     "deploy redeploy rollback restore backup "
     "update upgrade install uninstall migrate rotate apply execute exec write set create auth login logout sync push "
@@ -26,7 +22,7 @@ _TELLING: Final = _set(
     "drain evict cordon requeue retry replay archive move rename wipe erase destroy terminate nuke cancel abort "
     "unlock ban unban block unblock"
 )
-_FLAGS: Final = _set(
+_FLAGS: Final = words_of(
     "--execute --apply --force --yes --write --delete --fix --confirm --commit --no-dry-run --really --in-place "
     "--purge --prune"
 )
@@ -50,84 +46,6 @@ def _rm(command: Command) -> Risk:
     return "destroy" if recursive or any(re.search(r"[*?]|\$", word) for word in command.arguments) else "change"
 
 
-def _docker(command: Command) -> Risk:
-    words = [word for word in command.arguments if not word.startswith("-")]
-    flags = {word for word in command.arguments if word.startswith("-")}
-    joined = " ".join(words)
-    if re.search(r"\b(volume|network|buildx?)\s+(rm|remove|prune)\b", joined) and "volume" in words:
-        return "destroy"
-    if "prune" in words:
-        every = any(re.fullmatch(r"-[a-z]*a[a-z]*|--all|--volumes", flag) for flag in flags)
-        return "destroy" if every else "change"
-    if (
-        ("compose" in words or command.name == "docker-compose")
-        and "down" in words
-        and flags & {"-v", "--volumes", "--rmi"}
-    ):
-        return "destroy"
-    if re.match(r"(swarm leave|stack rm|secret rm|config rm)\b", joined):
-        return "destroy"
-    plain = _set(
-        "ps logs inspect stats top port version info images events diff history search config ls list df help "
-        "context exec-ls"
-    )
-    verb = _verb(
-        words, ("compose", "container", "image", "system", "volume", "network", "service", "node", "stack", "buildx")
-    )
-    if verb == "exec":
-        return "read"  # what runs inside is judged on its own
-    return "read" if verb in plain or not verb else "change"
-
-
-def _verb(words: list[str], groups: tuple[str, ...]) -> str:
-    """The word that acts: the first one after the group words; known verbs win over option values that stand before."""
-    for index, word in enumerate(words):
-        if word in groups:
-            rest = words[index + 1 :]
-            known = next((one for one in rest if one in _DOCKER_VERBS), "")
-            return known or (rest[0] if rest else "")
-    known = next((one for one in words if one in _DOCKER_VERBS), "")
-    return known or (words[0] if words else "")
-
-
-_DOCKER_VERBS: Final = _set(
-    "ps logs inspect stats top port version info images events diff history search config ls list df exec run up "
-    "down start stop restart rm rmi kill pull "
-    "push build tag create scale pause unpause update rename commit load save import export cp login logout attach "
-    "wait prune deploy rollback"
-)
-
-
-def _kubectl(command: Command) -> Risk:
-    words = [word for word in command.arguments if not word.startswith("-")]
-    if "delete" in words:
-        return (
-            "destroy"
-            if re.search(
-                r"\b(namespace|ns|pvc|pv|persistentvolume\w*|crd|node|statefulset|sts)\b|--all\b",
-                " ".join(command.arguments),
-            )
-            else "change"
-        )
-    if re.search(
-        r"\brollout\s+(status|history)\b|\bauth\s+can-i\b|\bconfig\s+(view|get-contexts|current-context)\b",
-        " ".join(words),
-    ):
-        return "read"
-    reading = _set(
-        "get describe logs top explain version cluster-info api-resources api-versions diff wait events exec "
-        "port-forward"
-    )
-    verb = next((word for word in words if word in reading or word in _KUBECTL_CHANGES), words[0] if words else "")
-    return "read" if verb in reading or not verb else "change"
-
-
-_KUBECTL_CHANGES: Final = _set(
-    "apply create edit patch replace scale rollout set label annotate cordon drain taint uncordon run expose "
-    "autoscale cp config"
-)
-
-
 def _git(command: Command) -> Risk:
     words = " ".join(command.arguments)
     if re.search(
@@ -136,7 +54,7 @@ def _git(command: Command) -> Risk:
     ):
         return "destroy"
     verb = next((word for word in command.arguments if not word.startswith("-") and "/" not in word), "")
-    reading = _set(
+    reading = words_of(
         "status log diff show rev-parse ls-files ls-remote ls-tree blame shortlog describe rev-list cat-file grep "
         "reflog remote version help"
     )
@@ -148,7 +66,7 @@ def _git(command: Command) -> Risk:
 
 def _systemctl(command: Command) -> Risk:
     words = [word for word in command.arguments if not word.startswith("-")]
-    reading = _set(
+    reading = words_of(
         "status is-active is-enabled is-failed list-units list-unit-files list-timers list-sockets list-dependencies "
         "list-jobs show cat get-default help"
     )
@@ -234,7 +152,7 @@ def _packages(command: Command) -> Risk:
     words = [word for word in command.arguments if not word.startswith("-")]
     if words[:1] in (["purge"], ["autoremove"], ["autopurge"]) or "--purge" in command.arguments:
         return "destroy"
-    reading = _set(
+    reading = words_of(
         "list show search policy info check-update repolist view outdated ls freeze check depends rdepends madison "
         "why audit help version changelog"
     )
@@ -245,7 +163,10 @@ def _redis(command: Command) -> Risk:
     text = " ".join(command.arguments).lower()
     if re.search(r"\b(flushall|flushdb|shutdown|debug)\b", text):
         return "destroy"
-    reading = r"\b(ping|info|get|mget|llen|lrange|scard|smembers|hgetall|hget|hlen|zcard|zrange|ttl|pttl|type|exists|dbsize|scan|memory|latency|slowlog get|client list|config get|strlen|xlen|xinfo|role|time)\b"
+    reading = (
+        r"\b(ping|info|get|mget|llen|lrange|scard|smembers|hgetall|hget|hlen|zcard|zrange|ttl|pttl|type|"
+        r"exists|dbsize|scan|memory|latency|slowlog get|client list|config get|strlen|xlen|xinfo|role|time)\b"
+    )
     return "read" if re.search(reading, text) or not command.arguments else "change"
 
 
@@ -254,11 +175,17 @@ def _cloud(command: Command) -> Risk:
     words = [word.lower() for word in command.arguments if not word.startswith("-")]
     text = " ".join(words)
     if re.search(
-        r"(^|\s)(destroy|delete|delete-\S+|terminate-\S+|rb|purge|wipe|deregister-\S+|pg:reset|db:drop|db:reset|uninstall|nuke)(\s|$)|s3 rm\b.*",
+        (
+            r"(^|\s)(destroy|delete|delete-\S+|terminate-\S+|rb|purge|wipe|"
+            r"deregister-\S+|pg:reset|db:drop|db:reset|uninstall|nuke)(\s|$)|s3 rm\b.*"
+        ),
         text,
     ):
         return "destroy"
-    reading = r"(^|\s)(list|ls|get|get-\S+|describe|describe-\S+|list-\S+|show|status|logs|log|view|info|version|whoami|plan|validate|output|history|releases|ps|head-\S+|config:get|output|inspect|tail|top|values|jlist)(\s|$)"
+    reading = (
+        r"(^|\s)(list|ls|get|get-\S+|describe|describe-\S+|list-\S+|show|status|logs|log|view|info|version|whoami|"
+        r"plan|validate|output|history|releases|ps|head-\S+|config:get|output|inspect|tail|top|values|jlist)(\s|$)"
+    )
     return "read" if re.search(reading, text) or not words else "change"
 
 
@@ -413,7 +340,7 @@ def _openssl(command: Command) -> Risk:
 
 def _supervisor(command: Command) -> Risk:
     words = [word for word in command.arguments if not word.startswith("-")]
-    reading = _set(
+    reading = words_of(
         "status tail avail pid maintail list ls show logs info jlist prettylist describe monit report environment "
         "list_queues list_connections cluster_status"
     )
@@ -422,19 +349,94 @@ def _supervisor(command: Command) -> Risk:
 
 _Judge = Callable[[Command], Risk]
 JUDGES: Final[dict[str, _Judge]] = {
-    **dict.fromkeys(["psql", "mysql", "mariadb", "sqlite3", "clickhouse-client", "mongo", "mongosh", "cqlsh", "sqlcmd", "duckdb"], database_risk),
-    **dict.fromkeys(["docker", "docker-compose", "podman", "podman-compose", "nerdctl", "crictl"], _docker),
-    **dict.fromkeys(["kubectl", "oc", "k3s"], _kubectl),
-    **dict.fromkeys(["apt", "apt-get", "dnf", "yum", "apk", "pacman", "brew", "snap", "pip", "pip3", "gem", "dpkg", "rpm", "pipx"], _packages),
-    **dict.fromkeys(["aws", "gcloud", "az", "fly", "flyctl", "heroku", "gh", "vercel", "terraform", "tofu", "pulumi", "helm", "doctl", "netlify", "wrangler", "supabase", "railway", "ansible-galaxy"], _cloud),
-    **dict.fromkeys(["python", "python3", "python2", "perl", "ruby", "node", "php", "deno", "bun", "lua", "Rscript"], _interpreter),
+    **dict.fromkeys(
+        ["psql", "mysql", "mariadb", "sqlite3", "clickhouse-client", "mongo", "mongosh", "cqlsh", "sqlcmd", "duckdb"],
+        database_risk,
+    ),
+    **dict.fromkeys(["docker", "docker-compose", "podman", "podman-compose", "nerdctl", "crictl"], docker_risk),
+    **dict.fromkeys(["kubectl", "oc", "k3s"], kubectl_risk),
+    **dict.fromkeys(
+        ["apt", "apt-get", "dnf", "yum", "apk", "pacman", "brew", "snap", "pip", "pip3", "gem", "dpkg", "rpm", "pipx"],
+        _packages,
+    ),
+    **dict.fromkeys(
+        [
+            "aws",
+            "gcloud",
+            "az",
+            "fly",
+            "flyctl",
+            "heroku",
+            "gh",
+            "vercel",
+            "terraform",
+            "tofu",
+            "pulumi",
+            "helm",
+            "doctl",
+            "netlify",
+            "wrangler",
+            "supabase",
+            "railway",
+            "ansible-galaxy",
+        ],
+        _cloud,
+    ),
+    **dict.fromkeys(
+        ["python", "python3", "python2", "perl", "ruby", "node", "php", "deno", "bun", "lua", "Rscript"], _interpreter
+    ),
     **dict.fromkeys(SHELLS, _shell),
-    **dict.fromkeys(["npm", "npx", "yarn", "pnpm", "make", "rails", "rake", "artisan", "prisma", "bundle", "composer", "manage.py", "django-admin", "alembic", "flyway", "knex", "sequelize"], _framework),
-    **dict.fromkeys(["restic", "borg", "duplicity", "zfs", "zpool", "btrfs", "rclone", "velero", "wal-g", "pgbackrest", "barman"], _backup_tool),
+    **dict.fromkeys(
+        [
+            "npm",
+            "npx",
+            "yarn",
+            "pnpm",
+            "make",
+            "rails",
+            "rake",
+            "artisan",
+            "prisma",
+            "bundle",
+            "composer",
+            "manage.py",
+            "django-admin",
+            "alembic",
+            "flyway",
+            "knex",
+            "sequelize",
+        ],
+        _framework,
+    ),
+    **dict.fromkeys(
+        ["restic", "borg", "duplicity", "zfs", "zpool", "btrfs", "rclone", "velero", "wal-g", "pgbackrest", "barman"],
+        _backup_tool,
+    ),
     **dict.fromkeys(["iptables", "ip6tables", "nft", "ufw"], _firewall),
     **dict.fromkeys(["nginx", "apachectl", "apache2ctl", "haproxy", "caddy"], _zone),
     **dict.fromkeys(["supervisorctl", "pm2", "rabbitmqctl", "monit"], _supervisor),
-    "rm": _rm, "git": _git, "systemctl": _systemctl, "service": _service, "curl": _curl, "wget": _wget, "find": _find, "xargs": _xargs,
-    "awk": _awk, "gawk": _awk, "mawk": _awk, "sed": _sed, "redis-cli": _redis, "valkey-cli": _redis, "mount": _mount, "tar": _tar, "crontab": _crontab,
-    "ip": _ip, "journalctl": _journal, "source": _source, ".": _source, "rsync": _rsync, "shutdown": _shutdown, "openssl": _openssl,
-}  # fmt: skip
+    "rm": _rm,
+    "git": _git,
+    "systemctl": _systemctl,
+    "service": _service,
+    "curl": _curl,
+    "wget": _wget,
+    "find": _find,
+    "xargs": _xargs,
+    "awk": _awk,
+    "gawk": _awk,
+    "mawk": _awk,
+    "sed": _sed,
+    "redis-cli": _redis,
+    "valkey-cli": _redis,
+    "mount": _mount,
+    "tar": _tar,
+    "crontab": _crontab,
+    "ip": _ip,
+    "journalctl": _journal,
+    "source": _source,
+    ".": _source,
+    "rsync": _rsync,
+    "shutdown": _shutdown,
+    "openssl": _openssl,
+}

@@ -1,4 +1,4 @@
-"""From Markdown tokens to an ordered list of blocks: fences, prose steps, check tables and tasks, each under its heading."""
+"""From Markdown tokens to blocks in order: fences, prose steps, check tables and tasks, each under its heading."""
 
 from __future__ import annotations
 
@@ -258,9 +258,17 @@ class BlockReader:
             token.map[1] - token.map[0] < 2 or not _CLOSING.match(re.sub(r"^\s*(?:[-*+]|\d+[.)])\s+", "", last))
         )
         block = FenceBlock(
-            self.outline.current, self.outline.standing(), line, "" if indented else str(token.info), str(token.content).rstrip("\n"), title,
-            self._paragraph, self._pending, indented, unclosed,
-        )  # fmt: skip
+            self.outline.current,
+            self.outline.standing(),
+            line,
+            "" if indented else str(token.info),
+            str(token.content).rstrip("\n"),
+            title,
+            self._paragraph,
+            self._pending,
+            indented,
+            unclosed,
+        )
         self.blocks.append(block)
         self._pending = {}
         self._fresh_block()
@@ -273,7 +281,10 @@ class BlockReader:
             return
         if content.lstrip().startswith("<!--"):
             if re.match(r"\s*<!--\s*watchkeeper\b", content):
-                sentence = 'This watchkeeper comment is not read: expected one JSON object such as <!-- watchkeeper {"host": "db1"} -->.'
+                sentence = (
+                    "This watchkeeper comment is not read: expected one JSON "
+                    'object such as <!-- watchkeeper {"host": "db1"} -->.'
+                )
                 self.findings.append(Finding(self._line(token), "warning", sentence))
             return
         for match in _OPENING.finditer(content):
@@ -285,7 +296,10 @@ class BlockReader:
         body = content[match.end() : end if end >= 0 else len(content)].strip("\n")
         block = FenceBlock(self.outline.current, self.outline.standing(), line, match.group(2), body, hidden=True)
         self.blocks.append(block)
-        sentence = "This fence stands inside an HTML block, so Markdown reads it as text: put an empty line before it to make it a step."
+        sentence = (
+            "This fence stands inside an HTML block, so Markdown reads "
+            "it as text: put an empty line before it to make it a step."
+        )
         self.findings.append(Finding(line, "warning", sentence))
 
     def _table(self, tokens: list[Any], index: int) -> int:

@@ -1,7 +1,7 @@
 """How much a command can do: `read`, `change` or `destroy`, judged on the syntax tree, per simple command.
 
-The phase gives the base, the tree only raises it. A program that nobody knows keeps the base of its phase, but a name or an
-option that speaks of changing (``./restart-all.sh``, ``--apply``) raises it.
+The phase gives the base, the tree only raises it. A program that nobody knows keeps the base of its phase, but a name
+or an option that speaks of changing (``./restart-all.sh``, ``--apply``) raises it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,13 @@ import re
 from typing import Final
 
 from watchkeeper.core.runbooks.commands import all_commands
+from watchkeeper.core.runbooks.containers import words_of
 from watchkeeper.core.runbooks.programs import JUDGES, telling
 from watchkeeper.core.runbooks.shell import Command, Script
 from watchkeeper.core.runbooks.sql import sql_risk
 from watchkeeper.core.runbooks.values import Risk, highest
 
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-READS: Final = _set(
+READS: Final = words_of(
     "ls cat head tail grep egrep fgrep rg zgrep zcat gzcat awk gawk mawk sed find df du free uptime w who whoami id "
     "groups ps pgrep pidof pwdx pstree "
     "vmstat iostat mpstat sar ss netstat lsof fuser ip ifconfig dig nslookup host ping ping6 traceroute tracepath "
@@ -38,7 +34,7 @@ READS: Final = _set(
     "apachectl haproxy caddy pg_isready mysqladmin rabbitmqctl supervisorctl pm2 certbot terraform aws gcloud az fly "
     "flyctl heroku gh vercel"
 )
-CHANGES: Final = _set(
+CHANGES: Final = words_of(
     "cp mv rm mkdir rmdir touch ln install chmod chown chgrp tee tar unzip zip gzip gunzip bzip2 xz zstd patch rsync "
     "scp sftp make cmake cargo go yarn "
     "pnpm npx pip pip3 gem bundle composer apt apt-get yum dnf apk pacman brew snap useradd usermod groupadd adduser "
@@ -55,7 +51,7 @@ CHANGES: Final = _set(
     "python3 python2 perl ruby php deno bun "
     "java Rscript lua dotnet"
 )
-DESTROYS: Final = _set(
+DESTROYS: Final = words_of(
     "pkill killall mkfs wipefs shred dd fdisk parted sgdisk sfdisk gdisk dropdb dropuser pg_restore pg_resetwal "
     "userdel groupdel deluser lvremove vgremove "
     "pvremove halt poweroff mongorestore kexec blkdiscard hdparm nvme cryptsetup skill slay srm unlink-all tmpreaper "

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Any
 
-MAX_TEXT = 65_536
+MAX_TEXT = 32_768
 MAX_DEPTH = 4
 MAX_UPSTREAM = 4096
-MAX_HERE_DOCUMENTS = 50  # the parser needs quadratic time for more
+MAX_HERE_DOCUMENTS, MAX_PIPES = 50, 1000  # the parser needs quadratic time for more
 _STRAY = frozenset(("}", "{", "fi", "done", "then", "do", "esac", "else", "elif", ")"))
 
 
@@ -274,13 +274,21 @@ def _read(text: str) -> Script:
         if child.is_named and child.type != "comment"
     )
     return Script(
-        tuple(found.commands), tuple(found.comments), tuple(found.trailing), statements, frozenset(found.assigned),
-        tuple(found.uses), tuple(found.writes), found.background, root.has_error or stray, found.loops_forever,
-    )  # fmt: skip
+        tuple(found.commands),
+        tuple(found.comments),
+        tuple(found.trailing),
+        statements,
+        frozenset(found.assigned),
+        tuple(found.uses),
+        tuple(found.writes),
+        found.background,
+        root.has_error or stray,
+        found.loops_forever,
+    )
 
 
 def read_script(text: str) -> Script:
-    """The syntax tree of a shell text, flattened. A text over 64 KB or without sense comes back ``broken``."""
-    if len(text) > MAX_TEXT or text.count("<<") > MAX_HERE_DOCUMENTS:
+    """The syntax tree of a shell text, flattened. A text over 32 KB, or without sense, comes back ``broken``."""
+    if len(text) > MAX_TEXT or text.count("<<") > MAX_HERE_DOCUMENTS or text.count("|") > MAX_PIPES:
         return Script(broken=True)
     return _read(text)

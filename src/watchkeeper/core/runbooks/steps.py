@@ -8,47 +8,21 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from watchkeeper.core.runbooks.attendance import Memory, attend, menu_id, outer_condition, relies_on, remember
 from watchkeeper.core.runbooks.attributes import is_true, read_info, seconds, whole_number
 from watchkeeper.core.runbooks.commands import all_commands
 from watchkeeper.core.runbooks.endless import Attended, judge
 from watchkeeper.core.runbooks.fences import SHELL_LANGUAGES, Reading, read_fence
-from watchkeeper.core.runbooks.outline import Heading, Standing, phase_of
-from watchkeeper.core.runbooks.parts import Part, condition_kind, cut
-from watchkeeper.core.runbooks.placeholders import inert, left_out, parameters_of, unset_variables
+from watchkeeper.core.runbooks.outline import Heading, phase_of
+from watchkeeper.core.runbooks.parts import Part, cut
+from watchkeeper.core.runbooks.placeholders import inert, parameters_of
 from watchkeeper.core.runbooks.reader import FenceBlock, ProseBlock
 from watchkeeper.core.runbooks.risk import script_risk
-from watchkeeper.core.runbooks.shell import Script, read_script
+from watchkeeper.core.runbooks.shell import MAX_TEXT, Script, read_script
 from watchkeeper.core.runbooks.values import RISK_ORDER, Fence, Finding, Parameter, Phase, Risk, Step, highest
 
 ENDLESS_TIMEOUT_S = 30.0
-_CONDITIONS = {
-    "or": "is one of several ways; a person picks one",
-    "if": "holds only under a condition; a person decides",
-    "optional": "is optional; a person decides",
-    "menu": "starts, stops or restarts the same unit as its neighbours; a person picks one",
-}
-_DIRECTORY_PROGRAMS = frozenset(
-    [
-        "docker-compose",
-        "make",
-        "git",
-        "npm",
-        "npx",
-        "yarn",
-        "pnpm",
-        "cargo",
-        "go",
-        "terraform",
-        "bundle",
-        "rake",
-        "rails",
-        "composer",
-        "ansible-playbook",
-        "alembic",
-        "helm",
-        "vercel",
-    ]
-)
+MAX_FENCES = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +34,6 @@ class Defaults:
     declared: Mapping[str, Parameter] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Memory:
-    """What earlier steps of one procedure left behind that a fresh shell does not have."""
-
-    variables: set[str] = field(default_factory=set)
-    captured: set[str] = field(default_factory=set)
-    directory: str = ""
-    session: str = ""
-
-
 class StepBuilder:
     """Makes steps of one document, in order. Keeps ids unique and remembers what each procedure has set."""
 
@@ -78,6 +42,8 @@ class StepBuilder:
         self.findings: list[Finding] = []
         self._reserved = set(reserved)
         self._used: set[str] = set()
+        self._numbers: dict[str, int] = {}
+        self._fences = 0
         self._memory: dict[Heading, Memory] = {}
 
     def prose(self, block: ProseBlock) -> Step:
@@ -118,33 +84,47 @@ class StepBuilder:
         return listed, steps
 
     def _reading(self, block: FenceBlock, language: str, attributes: Mapping[str, str], annotated: bool) -> Reading:
+        self._fences += 1
+        if self._fences == MAX_FENCES + 1:
+            sentence = (
+                f"The document has more than {MAX_FENCES} fences; this one and all after it are not judged and not run."
+            )
+            self.findings.append(Finding(block.line, "error", sentence))
+        if self._fences > MAX_FENCES:
+            return Reading("unknown", "too many fences in one document")
         if block.hidden:
             return Reading("text", "inside an HTML block")
         if block.unclosed:
-            sentence = "This fence is never closed, so all that follows would be part of it: add the closing ``` line. It is not run."
+            sentence = (
+                "This fence is never closed, so all that follows would "
+                "be part of it: add the closing ``` line. It is not run."
+            )
             self.findings.append(Finding(block.line, "error", sentence))
             return Reading("unknown", "the fence is not closed")
         if is_true(attributes, "ignore") or attributes.get("transform", "").lower() in ("false", "0", "no"):
             return Reading("text", "marked as documentation (ignore)")
-        if len(block.text) > 65_536:
+        if len(block.text) > MAX_TEXT:
             self.findings.append(
                 Finding(
                     block.line,
                     "warning",
-                    "This fence is longer than 64 KB, so its commands are not judged and not run.",
+                    "This fence is longer than 32 KB, so its commands are not judged and not run.",
                 )
             )
-            return Reading("unknown", "longer than 64 KB")
+            return Reading("unknown", "longer than 32 KB")
         reading = read_fence(language, block.text, annotated=annotated)
         if block.indented and reading.kind == "command" and reading.why != "lines with a prompt":
             reading = replace(reading, kind="unknown", why="an indented block without prompts", commands="")
         if reading.silenced:
             sentence = f"{reading.silenced} lines after an output comment are taken as output and do not run."
             self.findings.append(Finding(block.line, "note", sentence))
-        if re.search(r"(?m)^\$[A-Za-z_{(]", block.text) or re.search(r"(?m)^### ", block.text):
-            if language in SHELL_LANGUAGES:
-                sentence = "Runme would change lines of this fence: it cuts a leading $ and drops lines that start with ###. watchkeeper keeps them."
-                self.findings.append(Finding(block.line, "note", sentence))
+        odd = re.search(r"(?m)^\$[A-Za-z_{(]|^### ", block.text)
+        if odd and language in SHELL_LANGUAGES:
+            sentence = (
+                "Runme would change lines of this fence: it cuts a leading $ and drops lines that start with ###. "
+                "watchkeeper keeps them."
+            )
+            self.findings.append(Finding(block.line, "note", sentence))
         return reading
 
     def _remember_variables(self, reading: Reading, block: FenceBlock, owner: Heading) -> None:
@@ -162,7 +142,7 @@ class StepBuilder:
         named = "name" in attributes or "id" in attributes
         if named and len(parts) > 1 and all(part.group is None for part in parts):
             parts = (Part(reading.commands.strip("\n"), 0),)
-        outer = "" if named and parts[0].condition == "" else _outer_condition(block)
+        outer = "" if named and parts[0].condition == "" else outer_condition(block)
         if outer and all(part.group is None for part in parts):
             parts = tuple(replace(part, condition=outer, group=0) for part in parts)
         if reading.expected and len(parts) == 1:
@@ -195,14 +175,26 @@ class StepBuilder:
         if part.prose:
             text = "\n".join(re.sub(r"^\s*#+\s?", "", each) for each in part.text.split("\n"))
             why = "a comment asks a person to do this by hand"
-            return Step(self._id("", title, phase), phase, _title(title), text, "", _base(phase), True, why, line=line, unattended=False,
-                        alternatives=_group(block, part), host=self._host(attributes))  # fmt: skip
+            return Step(
+                self._id("", title, phase),
+                phase,
+                _title(title),
+                text,
+                "",
+                _base(phase),
+                True,
+                why,
+                line=line,
+                unattended=False,
+                alternatives=menu_id(block, part),
+                host=self._host(attributes),
+            )
         script = read_script(inert(part.text))
         strict = block.standing.inherited and not _tagged_phase(attributes)
         shell = reading.kind == "command"
         risk = self._risk(phase, script, attributes, line, strict=strict) if shell else highest("change", _base(phase))
         memory = self._memory_of(owner)
-        relies = _relies(part.text, script, memory)
+        relies = relies_on(part.text, script, memory)
         known = memory.variables | memory.captured
         parameters = (
             parameters_of(part.text, script, line, self.defaults.declared, known, attributes.get("promptEnv", ""))
@@ -217,14 +209,27 @@ class StepBuilder:
             part.text.strip(),
         )
         step = Step(
-            self._id(name, title or first, phase), phase, _title(title or first), part.text, language or ("sh" if shell else ""), risk,
-            parameters=parameters, alternatives=_group(block, part), host=self._host(attributes), line=line, relies=relies or None,
-            proposed_expect=part.expect, background=script.background or is_true(attributes, "background"), endless=bool(attended.endless),
-            sudo=shell and any(command.name == "sudo" for command in all_commands(script)), cwd=self._cwd(attributes), attributes=dict(attributes),
-        )  # fmt: skip
+            self._id(name, title or first, phase),
+            phase,
+            _title(title or first),
+            part.text,
+            language or ("sh" if shell else ""),
+            risk,
+            parameters=parameters,
+            alternatives=menu_id(block, part),
+            host=self._host(attributes),
+            line=line,
+            relies=relies or None,
+            proposed_expect=part.expect,
+            background=script.background or is_true(attributes, "background"),
+            endless=bool(attended.endless),
+            sudo=shell and any(command.name == "sudo" for command in all_commands(script)),
+            cwd=self._cwd(attributes),
+            attributes=dict(attributes),
+        )
         step = self._annotated(step, attributes, block.line)
-        step = _attend(step, attended, script, reading, part, block.standing, is_true(attributes, "interactive"))
-        _remember(memory, script, attended, step)
+        step = attend(step, attended, script, reading, part, block.standing, is_true(attributes, "interactive"))
+        remember(memory, script, attended, step)
         return step
 
     def _risk(self, phase: Phase, script: Script, attributes: Mapping[str, str], line: int, *, strict: bool) -> Risk:
@@ -252,10 +257,18 @@ class StepBuilder:
         for sentence in filter(None, (bad_timeout, bad_every, bad_retries, bad_serial)):
             self.findings.append(Finding(line, "warning", f"{sentence}."))
         return replace(
-            step, timeout_s=timeout_s or (ENDLESS_TIMEOUT_S if step.endless else None), every_s=every_s or 0.0, retries=retries or 1, serial=serial,
-            expect=attributes.get("expect") or None, undo=attributes.get("undo") or None, when=attributes.get("when") or None,
-            capture=attributes.get("capture") or None, approve=attributes.get("approve") or None, idempotent=is_true(attributes, "idempotent"),
-        )  # fmt: skip
+            step,
+            timeout_s=timeout_s or (ENDLESS_TIMEOUT_S if step.endless else None),
+            every_s=every_s or 0.0,
+            retries=retries or 1,
+            serial=serial,
+            expect=attributes.get("expect") or None,
+            undo=attributes.get("undo") or None,
+            when=attributes.get("when") or None,
+            capture=attributes.get("capture") or None,
+            approve=attributes.get("approve") or None,
+            idempotent=is_true(attributes, "idempotent"),
+        )
 
     def _host(self, attributes: Mapping[str, str]) -> str | None:
         return attributes.get("host") or self.defaults.host
@@ -273,10 +286,11 @@ class StepBuilder:
                 Finding(0, "warning", f'The name "{name}" is used for two fences; the second one gets a number.')
             )
         base = slug(name or title) or phase
-        candidate, number = base, 1
+        candidate, number = base, self._numbers.get(base, 1)
         while candidate in self._used or candidate in self._reserved:
             number += 1
             candidate = f"{base}-{number}"
+        self._numbers[base] = number
         self._used.add(candidate)
         return candidate
 
@@ -308,133 +322,3 @@ def _tagged_phase(attributes: Mapping[str, str]) -> Phase | None:
         if tag == "rollback":
             return "rollback"
     return None
-
-
-def _outer_condition(block: FenceBlock) -> str:
-    """A condition in the sentence, list item or label right above a fence. A rollback is conditional by nature."""
-    if block.standing.role == "rollback":
-        return ""
-    for sentence in (block.before, block.title, block.standing.title):
-        kind = condition_kind(re.sub(r"[*_`]", "", sentence).strip()) if sentence else ""
-        if kind:
-            return kind
-        if (
-            sentence
-            and sentence is not block.standing.title
-            and re.search(r"\bif\b(?! not present)", sentence, re.IGNORECASE)
-            and sentence == block.title
-        ):
-            return "if"
-    return ""
-
-
-def _group(block: FenceBlock, part: Part) -> str | None:
-    if part.group is None:
-        return None
-    if part.group == 0:
-        return f"menu-{block.standing.title_line or block.line}" if part.condition == "or" else f"menu-{block.line}"
-    return f"menu-{block.line}-{part.group}"
-
-
-def _relies(text: str, script: Script, memory: Memory) -> str:
-    """Why a step cannot stand alone: it needs a variable, directory or session of an earlier step."""
-    if memory.session:
-        return f"stands after a step that {memory.session}, so it is meant for that place"
-    for name, _ in unset_variables(script, text):
-        if name in memory.variables:
-            return f"needs the variable {name} of an earlier step, and every step is a fresh shell"
-    if memory.directory and _needs_directory(script):
-        return f"needs the directory of an earlier `cd {memory.directory}`, and every step is a fresh shell"
-    return ""
-
-
-def _needs_directory(script: Script) -> bool:
-    for command in all_commands(script):
-        if command.name in ("cd", "pushd") and not command.inner:
-            return command.arguments[:1] != () and not command.arguments[0].startswith(("/", "~", "$"))
-        if command.words and re.match(r"\.{1,2}/", command.words[0]):
-            return True
-        if command.remote:
-            continue
-        if command.name in _DIRECTORY_PROGRAMS or (
-            command.name == "docker" and ("compose" in command.words or "build" in command.words)
-        ):
-            return True
-        if any(
-            re.match(
-                r"(\.{1,2}/|\.\w|\w[\w.-]*/\w|[\w-]+\.(?:sh|py|sql|ya?ml|json|env|conf|txt|gz|tar|db|toml|js|ts)$)",
-                word,
-            )
-            for word in command.arguments
-            if "://" not in word
-        ):
-            return True
-    return False
-
-
-def _remember(memory: Memory, script: Script, attended: Attended, step: Step) -> None:
-    memory.variables |= script.assigned
-    if step.capture:
-        memory.captured.add(step.capture)
-    for command in script.commands:
-        if command.name in ("cd", "pushd") and not command.inner:
-            memory.directory = " ".join(command.arguments) or "~"
-    if attended.leaves:
-        memory.session = attended.leaves
-
-
-def _sentence(script: Script) -> bool:
-    """Whether a command's first word is no program: ``Restart the server`` or ``ns1.example.org, ns2.example.org``."""
-    return any(
-        command.words
-        and not command.inner
-        and (
-            (command.words[0].endswith((",", ":", ".")) and command.words[0] not in (".", ":", ".."))
-            or (
-                bool(re.fullmatch(r"[A-Z][a-z]+", command.words[0]))
-                and len(command.words) > 2
-                and command.name != "Rscript"
-            )
-        )
-        for command in script.commands
-    )
-
-
-def _attend(
-    step: Step, attended: Attended, script: Script, reading: Reading, part: Part, standing: Standing, asked: bool
-) -> Step:
-    """Decide whether the step may start without a person, and say why not."""
-    manual = bool(attended.interactive) or reading.root or asked
-    positional = next((use.name for use in script.uses if use.name.isdigit() and use.name != "0"), "")
-    reasons = (
-        attended.interactive,
-        "the file marks it as interactive" if asked else "",
-        "its lines start with `# `, which may be a root prompt or a comment; a person decides" if reading.root else "",
-        "the shell text cannot be parsed, so its risk is not known" if script.broken else "",
-        "one of its lines reads like a sentence or a list, not like a command" if _sentence(script) else "",
-        f"it {_CONDITIONS.get(part.condition, _CONDITIONS['or'])}" if part.group is not None else "",
-        f"it does not end by itself ({attended.endless}); it runs time-bounded when a person starts it"
-        if attended.endless
-        else "",
-        f"it {step.relies}" if step.relies else "",
-        f"{attended.asks}, and nobody is there to answer" if attended.asks else "",
-        "it holds `...`, which stands for something left out" if left_out(part.text) else "",
-        f"it uses ${positional}, and a step has no arguments"
-        if positional and "()" not in part.text and "function " not in part.text
-        else "",
-        f"it must be agreed to (approve={step.approve})" if step.approve else "",
-        f"its condition (when={step.when}) is for a person to judge" if step.when else "",
-        "the file excludes it from automatic runs" if is_true(step.attributes, "excludeFromRunAll") else "",
-        f"it can {step.risk} something although it stands under {step.phase}; a person starts it"
-        if step.phase in ("diagnose", "verify") and step.risk != "read"
-        else "",
-        "the fence names no language, so this is a guess; a person starts it"
-        if reading.guessed and step.risk != "read"
-        else "",
-        f'it stands under "{standing.title}", which is no phase of a run'
-        if step.phase == "text" and standing.title
-        else "",
-        "it stands under no phase of a run" if step.phase == "text" else "",
-    )
-    why = next((reason for reason in reasons if reason), "")
-    return replace(step, manual=manual, why=why or None, unattended=not why)

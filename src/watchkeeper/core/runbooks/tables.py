@@ -30,9 +30,25 @@ _SIGNS = {
     "≧": ">=",
 }
 _WORDS = {
-    "less than": "<", "below": "<", "under": "<", "at most": "<=", "up to": "<=", "no more than": "<=", "max": "<=", "maximum": "<=", "more than": ">",
-    "greater than": ">", "above": ">", "over": ">", "at least": ">=", "min": ">=", "minimum": ">=", "no less than": ">=", "exactly": "==", "equals": "==",
-}  # fmt: skip
+    "less than": "<",
+    "below": "<",
+    "under": "<",
+    "at most": "<=",
+    "up to": "<=",
+    "no more than": "<=",
+    "max": "<=",
+    "maximum": "<=",
+    "more than": ">",
+    "greater than": ">",
+    "above": ">",
+    "over": ">",
+    "at least": ">=",
+    "min": ">=",
+    "minimum": ">=",
+    "no less than": ">=",
+    "exactly": "==",
+    "equals": "==",
+}
 _LIMIT = re.compile(
     r"^(?:(?:target|limit|threshold|should be|must be)\s*:?\s*)?(?P<sign><=|>=|=<|=>|!=|==|[<>=≤≥≠＜＞≦≧]|"
     + "|".join(_WORDS)
@@ -43,8 +59,8 @@ _LIMIT = re.compile(
 
 
 def read_limit(text: str) -> Limit | None:
-    """A healthy range such as ``< 80%``, ``> 20% free``, ``<= MAX_JOBS`` or ``Target < 200ms``; None when not "
-    "readable."""
+    """A healthy range such as ``< 80%``, ``> 20% free``, ``<= MAX_JOBS`` or ``Target < 200ms``; None when not
+    readable."""
     text = plain(text).replace("\\", "").strip()
     match = _LIMIT.match(text) if len(text) < 200 else None
     if match is None:

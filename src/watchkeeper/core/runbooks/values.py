@@ -161,8 +161,8 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """One Markdown document as values. text_sha256: of its UTF-8 bytes. settings: the front matter key "
-    "``watchkeeper``."""
+    """One Markdown document as values. text_sha256: of its UTF-8 bytes. settings: the front matter key
+    ``watchkeeper``."""
 
     path: str
     title: str

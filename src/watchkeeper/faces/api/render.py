@@ -44,7 +44,7 @@ def run_json(run: Run, approvals: list[Approval] | None = None) -> dict[str, Any
     data: dict[str, Any] = to_json(run)
     del data["plan"]["steps"]
     if approvals is not None:
-        data["approvals"] = to_json(approvals)
+        data["approvals"] = to_json(sorted(approvals, key=lambda each: (each.requested_at, each.step)))
     return data
 
 

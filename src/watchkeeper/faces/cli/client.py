@@ -1,15 +1,17 @@
 """Speaking with main: the API over its Unix socket, or in-process when no daemon runs.
 
 The HTTP of the socket is spoken here in a few lines on purpose: importing http.client (it brings ssl and email)
-costs as much as the whole rest of a `wk status`.
+costs as much as the whole rest of a `wk status`. For the same reason the socket is the bare one of `_socket`: the
+`socket` module around it turns 500 constants into enumerations first.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import time
+from _socket import AF_UNIX, SOCK_STREAM
+from _socket import socket as Socket
 
 from watchkeeper.core import errors
 
@@ -84,6 +86,12 @@ class Client:
                 time.sleep(pause_s)
             offset = following
 
+    def close(self) -> None:
+        """Close a connection that was opened and not used."""
+        opened = getattr(self.transport, "opened", None)
+        if opened is not None:
+            opened.close()
+
     def _json(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
         answer = self.raw(method, path, body)[1]
         try:
@@ -102,6 +110,7 @@ class SocketTransport:
     """One HTTP/1.1 request per connection over a Unix socket. The deadline holds for the request as a whole."""
 
     def __init__(self, path: str, actor: str = "", timeout_s: float = 60.0) -> None:
+        self.opened: Socket | None = None
         self.path = path
         self.actor = actor
         self.timeout_s = timeout_s
@@ -116,10 +125,13 @@ class SocketTransport:
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         try:
-            with open_socket(self.path, min(self.timeout_s, 5.0)) as connection:
+            connection, self.opened = self.opened or open_socket(self.path, min(self.timeout_s, 5.0)), None
+            try:
                 connection.settimeout(self.timeout_s)
                 connection.sendall(head + body)
                 return parse_answer(read_all(connection, deadline))
+            finally:
+                connection.close()
         except TimeoutError:
             raise errors.NoAnswer(
                 f"watchkeeper did not answer {method} {path.partition('?')[0]} within {self.timeout_s:g} s.",
@@ -131,9 +143,9 @@ class SocketTransport:
             ) from None
 
 
-def open_socket(path: str, timeout_s: float) -> socket.socket:
+def open_socket(path: str, timeout_s: float) -> Socket:
     """A connected Unix socket. Paths longer than the kernel's 107 bytes are reached through their open directory."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection = Socket(AF_UNIX, SOCK_STREAM)
     connection.settimeout(timeout_s)
     directory = -1
     try:
@@ -150,10 +162,10 @@ def open_socket(path: str, timeout_s: float) -> socket.socket:
     return connection
 
 
-def read_all(connection: socket.socket, deadline: float) -> bytes:
-    """Everything until the other side closes; bounded in size and, by `deadline` (monotonic), in time."""
+def read_all(connection: Socket, deadline: float) -> bytes:
+    """The answer, to its announced length or until the other side closes. Bounded; `deadline` is monotonic."""
     parts: list[bytes] = []
-    size = 0
+    size, whole = 0, -1
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -164,8 +176,24 @@ def read_all(connection: socket.socket, deadline: float) -> bytes:
             return b"".join(parts)
         parts.append(part)
         size += len(part)
+        if whole < 0 and len(parts) == 1:
+            whole = announced(part)
+        if 0 <= whole <= size:
+            return b"".join(parts)
         if size > LARGEST_ANSWER + LARGEST_HEAD:
             raise errors.NoAnswer(f"The answer is larger than {LARGEST_ANSWER >> 20} MB.", "Ask for less with --limit.")
+
+
+def announced(start: bytes) -> int:
+    """Bytes of the whole answer, head included, when its first part says so; else -1, and the close tells the end."""
+    head, separator, _ = start.partition(b"\r\n\r\n")
+    if not separator or not head.startswith(b"HTTP/1.1 2"):
+        return -1
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit():
+            return len(head) + 4 + int(value)
+    return -1
 
 
 def parse_answer(data: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -258,12 +286,23 @@ def _detail(body: bytes) -> str:
     return ": " + "; ".join(told)[:300]
 
 
-def answers(socket_path: str) -> bool:
-    """Whether a daemon listens on this socket (a stale socket file refuses)."""
+def dial(socket_path: str, actor: str = "", timeout_s: float = 60.0) -> Client | None:
+    """A client of the daemon that listens on this socket, or None (a stale socket file refuses)."""
+    client = Client(socket_path, actor, timeout_s)
+    assert isinstance(client.transport, SocketTransport)
     try:
-        open_socket(socket_path, 5.0).close()
+        client.transport.opened = open_socket(socket_path, 5.0)
     except OSError:
+        return None
+    return client
+
+
+def answers(socket_path: str) -> bool:
+    """Whether a daemon listens on this socket."""
+    client = dial(socket_path)
+    if client is None:
         return False
+    client.close()
     return True
 
 
@@ -274,7 +313,10 @@ def connect(ops: str, state: str, actor: str = "", timeout_s: float = 60.0) -> C
     """
     path = os.path.join(state, "main.sock")
     deadline = time.monotonic() + STARTING_S
-    while not answers(path):
+    while True:
+        client = dial(path, actor, timeout_s)
+        if client is not None:
+            return client
         try:
             return in_process(ops, state)
         except errors.Locked as held:
@@ -282,7 +324,6 @@ def connect(ops: str, state: str, actor: str = "", timeout_s: float = 60.0) -> C
                 hint = "It may be starting or stuck: look at its log, or end it where it was started."
                 raise errors.Locked(f"{held.sentence} It does not answer on {path}.", hint) from None
             time.sleep(0.2)
-    return Client(path, actor, timeout_s)
 
 
 def in_process(ops: str, state: str) -> Client:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
+# Our sentences are English: without this, argparse looks for translations on the disk, 2 ms of every start.
+vars(argparse).update(_=str, ngettext=lambda one, many, number: one if number == 1 else many)
+
+
 def terminal_width(default: int = 100) -> int:
     """Columns to write into: $COLUMNS, else the terminal's, else `default`; between 40 and 160."""
     try:

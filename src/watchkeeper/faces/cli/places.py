@@ -62,10 +62,12 @@ def state_of(arguments: Namespace) -> str:
 
 def client_of(arguments: Namespace, timeout_s: float = 60.0) -> Client:
     """The API for these parsed arguments. A named state directory with a running daemon needs no ops repo."""
-    from watchkeeper.faces.cli.client import Client, answers, connect
+    from watchkeeper.faces.cli.client import connect, dial
 
     named = arguments.state or os.environ.get("WATCHKEEPER_STATE", "")
-    if named and not arguments.ops and answers(os.path.join(os.path.abspath(named), "main.sock")):
-        return Client(os.path.join(os.path.abspath(named), "main.sock"), timeout_s=timeout_s)
+    if named and not arguments.ops:
+        client = dial(os.path.join(os.path.abspath(named), "main.sock"), timeout_s=timeout_s)
+        if client is not None:
+            return client
     ops = ops_of(arguments)
     return connect(ops, find_state(arguments.state, ops), timeout_s=timeout_s)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 
-from watchkeeper.core.times import format_duration
 from watchkeeper.faces.cli.parsers import terminal_width
 
 TYPE_CHECKING = False
@@ -50,6 +48,8 @@ def parse_time(text: object) -> float | None:
         return float(text)
     if not isinstance(text, str) or not text:
         return None
+    from datetime import UTC, datetime
+
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     except ValueError:
@@ -61,6 +61,8 @@ def clock(text: object, now: float | None = None) -> str:
     at = parse_time(text)
     if at is None:
         return ""
+    from datetime import datetime
+
     moment = datetime.fromtimestamp(at)
     today = datetime.now() if now is None else datetime.fromtimestamp(now)
     if moment.date() == today.date():
@@ -70,12 +72,16 @@ def clock(text: object, now: float | None = None) -> str:
 
 def age(since: object, now: object) -> str:
     """How long between two API times: ``4 min``; empty when one is missing."""
+    from watchkeeper.core.times import format_duration
+
     start, end = parse_time(since), parse_time(now)
     return "" if start is None or end is None else format_duration(max(end - start, 0.0))
 
 
 def now_text() -> str:
     """The present as the API writes times."""
+    from datetime import UTC, datetime
+
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

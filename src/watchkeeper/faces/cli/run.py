@@ -121,11 +121,14 @@ def follow(client: Client, number: int, quiet: bool = False) -> dict[str, Any]:
                     shown.setdefault(step["index"], Shown(client, number)).update(step)
             if current["state"] in plans.ENDED or current["state"] == "parked":
                 return current
+            if client.local and current["state"] == "verifying":
+                return current
             if current["state"] == "ready" and time.monotonic() - begun > START_WITHIN_S:
                 return current
             time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
-        render.note(f"\nRun {number} goes on. 'wk runs show {number}' shows it, 'wk runs cancel {number}' ends it.")
+        stays = "is taken up again by 'wk up'" if client.local else "goes on"
+        render.note(f"\nRun {number} {stays}. 'wk runs show {number}' shows it, 'wk runs cancel {number}' ends it.")
         raise
 
 
@@ -184,6 +187,8 @@ def finish(final: dict[str, Any], arguments: Namespace) -> int:
                 print(f"  wk runs approve {final['id']} --step {one['step']}")
     elif arguments.no_wait:
         print(f"Run {final['id']} is started. 'wk runs show {final['id']}' shows it.")
+    elif final["state"] == "verifying":
+        print(f"Run {final['id']} is not proven: the watch does not run. 'wk up' asks the checks.")
     else:
         print(f"Run {final['id']} is kept but nobody takes it up: the watch does not run. Start it with 'wk up'.")
     return 0 if arguments.no_wait or plans.ended_well(final) else 1

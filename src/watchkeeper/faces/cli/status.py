@@ -103,6 +103,8 @@ def waiting(found: list[dict[str, Any]]) -> str:
         where = render.line(one.get("host") or "this host")
         lines.append(f"  Run {one['run']}, step {one['step']} on {where}{risk}{until}")
         lines.append(render.block(one.get("text") or "", "    | "))
+        if one.get("why"):
+            lines.append("    " + render.line(one["why"]))
         lines.append(f"    wk runs approve {one['run']} --step {one['step']}")
     return "\n".join(lines)
 

@@ -16,6 +16,8 @@ from watchkeeper.core.status import ServiceState
 from watchkeeper.faces.web import draw, pages, track
 from watchkeeper.services.status import Now, Waiting
 
+ACTIVE = ("bridge", "incidents", "runs", "runbooks", "log")
+
 
 @dataclass(frozen=True, slots=True)
 class OpenIncident:
@@ -57,9 +59,9 @@ def now(request: HttpRequest, actor: Actor) -> HttpResponse:
 @pages.page
 def alarm(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Banner and day line, on every page."""
-    base = pages.shared(application())
-    version = alarm_version(base)
-    return pages.fragment(request, "parts/alarm.html", base | {"version": version})
+    active = request.GET.get("page", "")
+    base = pages.shared(application(), active if active in ACTIVE else "")
+    return pages.fragment(request, "parts/alarm.html", base | {"version": base["alarm_version"]})
 
 
 @pages.page
@@ -92,11 +94,6 @@ def side(request: HttpRequest, actor: Actor) -> HttpResponse:
 # ---- what the parts show ---------------------------------------------------------------------------------------------------
 
 
-def alarm_version(base: dict[str, Any]) -> str:
-    """Changes when the banner, the worst state or the day line changes."""
-    return pages.version_of(base["undelivered_version"], base["state_title"], base["day"].paths, len(base["now"].incidents), len(base["needs"]))
-
-
 def _now(base: dict[str, Any]) -> dict[str, Any]:
     now: Now = base["now"]
     checks = [settled for each in now.services for _, settled in each.checks]
@@ -105,7 +102,7 @@ def _now(base: dict[str, Any]) -> dict[str, Any]:
     oldest = min((judged.reading.at for judged in now.latest.values()), default=None)
     counts = {"checks": len(checks), "ok": ok, "failing": failing, "unseen": len(checks) - ok - failing, "oldest": oldest}
     version = pages.version_of(now.sentence, base["state_name"], ok, failing, len(checks), now.fault)
-    return {"counts": counts, "now_version": version, "alarm_version": alarm_version(base)}
+    return {"counts": counts, "now_version": version}
 
 
 def _open(app: Application, base: dict[str, Any]) -> dict[str, Any]:

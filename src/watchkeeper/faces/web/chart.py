@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from watchkeeper.bootstrap.main import Application
+from watchkeeper.core.checks.kinds import KINDS
 from watchkeeper.core.checks.values import Judged, State
 from watchkeeper.core.conditions.quantities import Quantity, as_number, show
 from watchkeeper.core.conditions.tree import Comparison, Not, Tree, Truth
@@ -167,7 +168,10 @@ def _measured(check: Check | None) -> tuple[str, Quantity, list[Line]]:
             if not any(line.value == value for line in lines):
                 kind = "warn" if css == "ok" else css
                 lines.append(Line(value, kind, word, show(each.limits[0].value, each.quantity), bad_above))
-    return name or "latency", quantity if name else "duration", lines  # type: ignore[return-value]
+    if name:
+        return name, quantity, lines  # type: ignore[return-value]
+    main = KINDS[check.probe.kind].main
+    return main, KINDS[check.probe.kind].values[main].quantity, []
 
 
 def _comparisons(tree: Tree, negated: bool = False) -> list[tuple[Comparison, bool]]:
@@ -202,12 +206,16 @@ def _picture(
     low = min(0.0, min(values, default=0.0))
     scale = _Scale(since, until, low, high, width - RIGHT - 44, height - FOOT)
     picture = Picture(size, width, height, left=LEFT, right=scale.right, base=scale.base)
+    worse: float | None = None
     for line in lines:
         y = scale.y(line.value)
         if line.value <= high:
-            box = (TOP, y - TOP) if line.above else (y, scale.base - y)
-            if line.word != "limit":
-                picture.zones.append((line.css, LEFT, box[0], scale.right - LEFT, max(box[1], 0.0)))
+            top, foot = (TOP, y) if line.above else (y, scale.base)
+            if line.css == "warn" and worse is not None:  # the critical zone is drawn once
+                top, foot = (max(top, worse), foot) if line.above else (top, min(foot, worse))
+            worse = y if line.css == "crit" else worse
+            if line.word != "limit" and foot > top:
+                picture.zones.append((line.css, LEFT, top, scale.right - LEFT, round(foot - top, 1)))
             picture.limits.append((line.css, y, line.text, line.word))
     for value in (low, high):
         if all(abs(scale.y(value) - y) > 14 for _, y, _, _ in picture.limits):

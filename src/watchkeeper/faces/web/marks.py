@@ -116,6 +116,14 @@ def short(digest: str) -> str:
 
 
 @register.filter
+def named(plan: Any) -> str:
+    """What a step is called; its phase where its title only repeats the command that is shown below it."""
+    title = " ".join(str(plan.title).split())
+    said = title and title.rstrip("… .") not in " ".join(plan.text.split())
+    return title if said or not plan.text else str(plan.phase).capitalize()
+
+
+@register.filter
 def prompt(text: str) -> str:
     """A command without its last line end."""
     return text.rstrip("\n")
@@ -128,13 +136,14 @@ def local(at: float, zone: tzinfo) -> datetime:
 
 @register.simple_tag(takes_context=True)
 def at(context: template.Context, value: float | None, form: str = "seconds") -> SafeString:
-    """A `<time>` in the team's zone. form: ``seconds``, ``minutes``, or ``day`` (day and minutes unless it is today)."""
+    """A `<time>` in the team's zone. form: ``seconds``, ``minutes``, ``day`` (the same), or ``clock``
+    (never the day). A time of another day says which."""
     if value is None:
         return SafeString("")
     zone = context.get("zone") or ZoneInfo("UTC")
     moment, today = local(value, zone), local(context["now_at"], zone).date()
-    text = f"{moment:%H:%M}" if form in ("minutes", "day") else f"{moment:%H:%M:%S}"
-    if moment.date() != today:
+    text = f"{moment:%H:%M:%S}" if form == "seconds" else f"{moment:%H:%M}"
+    if moment.date() != today and form != "clock":
         text = f"{moment:%a} {moment.day} {moment:%b} {text}"
     return format_html('<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), text)
 
@@ -167,3 +176,31 @@ def _linked(text: str, context: template.Context) -> Iterable[str]:
 def asset(name: str) -> str:
     """The address of one of our own files, with its hash in the name."""
     return files.address(name)
+
+
+@register.simple_tag
+def band(bands: dict[int, str], event: int) -> str:
+    """The class of the rule beside one event."""
+    return bands.get(event, "")
+
+
+_FENCED = re.compile(r"(?ms)^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[ \t]*$")
+
+
+@register.simple_tag
+def prose(text: str) -> SafeString:
+    """Markdown of an entry as paragraphs and command blocks. Everything is text: no markup of its own is made from it."""
+    parts: list[SafeString] = []
+    position = 0
+    for match in _FENCED.finditer(text):
+        parts.extend(_paragraphs(text[position : match.start()]))
+        parts.append(format_html('<pre class="out" tabindex="0" role="region" aria-label="Exact text">{}</pre>', match.group(2).rstrip("\n")))
+        position = match.end()
+    parts.extend(_paragraphs(text[position:]))
+    return format_html_join("", "{}", ((part,) for part in parts))
+
+
+def _paragraphs(text: str) -> Iterable[SafeString]:
+    for block in re.split(r"\n\s*\n", text.strip()):
+        if block.strip():
+            yield format_html("<p>{}</p>", format_html_join(SafeString("<br>"), "{}", ((line,) for line in block.split("\n"))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from watchkeeper.core.errors import Forbidden, WatchkeeperError
 from watchkeeper.faces.web import draw, marks
 from watchkeeper.services.status import Now
 
+log = logging.getLogger(__name__)
 STATUS_OF_KIND = {
     "usage": 400, "invalid": 422, "forbidden": 403, "not_found": 404, "locked": 409, "no_answer": 502, "problem": 400,
 }  # fmt: skip
@@ -71,10 +73,7 @@ def page(view: View) -> View:
             return door(request, error)
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
-        try:
-            return view(request, actor, *arguments, **named)
-        except WatchkeeperError as error:
-            return told(request, error)
+        return _answered(request, view, actor, arguments, named)
 
     return wrapped
 
@@ -90,12 +89,20 @@ def act(view: View) -> View:
             return door(request, error)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        try:
-            return view(request, actor, *arguments, **named)
-        except WatchkeeperError as error:
-            return told(request, error)
+        return _answered(request, view, actor, arguments, named)
 
     return wrapped
+
+
+def _answered(request: HttpRequest, view: View, actor: Actor, arguments: tuple[Any, ...], named: dict[str, Any]) -> HttpResponse:
+    try:
+        return view(request, actor, *arguments, **named)
+    except WatchkeeperError as error:
+        return told(request, error)
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        sentence = f"The page {request.path[:200]} could not be made: a fault of watchkeeper itself."
+        return told(request, WatchkeeperError(sentence, "The trace is in the output of wk up; wk status still works."), 500)
 
 
 def go(address: str) -> HttpResponse:
@@ -123,12 +130,14 @@ def shared(app: Application, active: str = "") -> dict[str, Any]:
     if now.watch_down:
         name = "unknown" if name == "ok" else name
     here = marks.local(now.at, zone)
+    day, title = draw.day_line(app, now.at, zone), title_of(now)
+    late = ",".join(f"{each.id}.{each.tries}.{each.position}" for each in now.undelivered)
     return {
         "now": now, "now_at": now.at, "zone": zone, "zone_name": here.tzname() or "UTC", "today": f"{here:%a} {here.day} {here:%b}",
         "team": now.inventory.team.name, "active": active, "state_name": name, "state_words": marks.WORDS[name],
-        "state_title": title_of(now), "needs": now.waiting, "needs_link": needs_link(now), "undelivered": now.undelivered,
-        "undelivered_version": ",".join(f"{each.id}.{each.tries}.{each.position}" for each in now.undelivered),
-        "errors": [each for each in now.mistakes if each.level == "error"], "day": draw.day_line(app, now.at, zone),
+        "state_title": title, "needs": now.waiting, "needs_link": needs_link(now), "undelivered": now.undelivered,
+        "errors": [each for each in now.mistakes if each.level == "error"], "day": day,
+        "alarm_version": version_of(late, title, name, day.paths, len(now.incidents), len(now.waiting), active),
     }  # fmt: skip
 
 

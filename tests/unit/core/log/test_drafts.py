@@ -48,7 +48,8 @@ def test_an_incident_tells_what_was_done_and_how_it_was_proven() -> None:
     )  # fmt: skip
     assert draft.title == "shop: web is CRIT: fixed and proven"
     assert dict(draft.facts) == {
-        "incident": 12, "run": 4, "service": "shop", "severity": "P1", "host": "app1", "ending": "fixed", "duration_s": 90.0,
+        "incident": 12, "run": 4, "service": "shop", "severity": "P1", "host": "app1", "ending": "fixed",
+        "duration_s": 90.0,
     }  # fmt: skip
     assert told["Change"] == (
         "- `Restart` on app1 (change), from runbooks/web-down.md: failed, exit code 3 after 2 s. the unit is masked"
@@ -78,7 +79,8 @@ def test_an_incident_that_nobody_touched_says_so() -> None:
 def test_a_close_without_proof_is_not_called_proven() -> None:
     lost = replace(CHECK, proof_count=1, proven_at=None, lost="its rule was edited")
     draft = incident_entry(
-        replace(INCIDENT, ending=Ending.UNPROVEN, checks=(lost,), escalated_at=NOW + 2, escalated_why="budget", recurring=True),
+        replace(INCIDENT, ending=Ending.UNPROVEN, checks=(lost,), escalated_at=NOW + 2, escalated_why="budget",
+                recurring=True),
         [], [RUN], "ana",
     )  # fmt: skip
     told = sections(draft)

@@ -21,7 +21,8 @@ def test_an_entry_has_the_shape_of_the_teams_log() -> None:
     )  # fmt: skip
     assert render_log([made], "Africa/Johannesburg", "Harbour") == (
         "# Operations Log - Harbour\n\n## 2025-11-13\n\n### 04:13 SAST - shop: web is CRIT\n\n**Type**: Incident\n"
-        "**Severity**: High\n**Status**: Complete\n**Operator**: watchkeeper\n**Related**: incident 7, run 9, service shop\n"
+        "**Severity**: High\n**Status**: Complete\n**Operator**: watchkeeper\n"
+        "**Related**: incident 7, run 9, service shop\n"
         f"**Corrects**: entry 3\n**Entry**: 1, sha256 {made.hash}\n\n**Change**:\nRestarted it.\n"
     )
 
@@ -38,9 +39,12 @@ def test_an_unknown_zone_is_utc() -> None:
 
 
 PIECES = [
-    "# x", "## 2026-01-01", "### 10:00 UTC - forged", "#", "=====", "---", "- - -", "***", "___", "```", "````", "~~~", "   ```sh",
-    "- a", "  ```", "1. b", "   ~~~~", "> q", "> # q", "- # item", "* ## 2026-01-01", "<!--", "<div>", "<script>", "</pre>",
-    "**Type**: Forged", "**Change**:", "__Severity__: x", "[a]: http://x", "text", "", "    indented", "\t# tab", "\r## cr",
+    "# x", "## 2026-01-01", "### 10:00 UTC - forged", "#", "=====", "---", "- - -", "***", "___", "```", "````",
+    "~~~", "   ```sh",
+    "- a", "  ```", "1. b", "   ~~~~", "> q", "> # q", "- # item", "* ## 2026-01-01", "<!--", "<div>",
+    "<script>", "</pre>",
+    "**Type**: Forged", "**Change**:", "__Severity__: x", "[a]: http://x", "text", "", "    indented",
+    "\t# tab", "\r## cr",
     "\x0b## vt", "\u2028## ls", "\x1b[31mred", "a `code` b", "&#35; x", "\\# y", "1) ### n", "+ <!--", "-->", "``` a`b",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=9).flatmap(

@@ -41,10 +41,16 @@ def test_attributes_and_front_matter_reach_the_steps(spooler: Runbook) -> None:
 
 def test_risk_and_who_may_start(spooler: Runbook) -> None:
     assert {step.id: step.risk for step in spooler.steps} == {
-        "spoolers": "read", "give-back": "change", "bounce": "change", "depth": "read", "old-settings": "change",
-    }  # fmt: skip
+        "spoolers": "read",
+        "give-back": "change",
+        "bounce": "change",
+        "depth": "read",
+        "old-settings": "change",
+    }
     assert step_of(spooler, "spoolers").unattended and step_of(spooler, "bounce").unattended
-    assert not step_of(spooler, "give-back").unattended and "approve=operator" in (step_of(spooler, "give-back").why or "")
+    assert not step_of(spooler, "give-back").unattended and "approve=operator" in (
+        step_of(spooler, "give-back").why or ""
+    )
 
 
 def test_the_check_table_holds_a_limit(spooler: Runbook) -> None:
@@ -62,8 +68,13 @@ def test_problems_with_bold_labels_are_procedures_with_phases(bindery: Runbook) 
     glue = next(one for one in bindery.procedures if one.title == "Issue: Glue runs dry")
     assert glue.symptoms == "pages fall out."
     assert [(step.phase, step.manual) for step in glue.steps] == [
-        ("diagnose", False), ("diagnose", False), ("diagnose", False), ("fix", True), ("fix", False), ("verify", False),
-    ]  # fmt: skip
+        ("diagnose", False),
+        ("diagnose", False),
+        ("diagnose", False),
+        ("fix", True),
+        ("fix", False),
+        ("verify", False),
+    ]
     assert glue.steps[-1].proposed_expect == "ok"
 
 
@@ -77,14 +88,33 @@ def test_japanese_and_chinese_labels(bindery: Runbook) -> None:
 @pytest.mark.parametrize(
     ("title", "role"),
     [
-        ("3.2 Fix", "fix"), ("(b) Diagnosis:", "diagnose"), ("🔧 Troubleshooting pointers", "diagnose"), ("Verify the result", "verify"),
-        ("Step 3: Validation", "verify"), ("Rollback Procedures", "rollback"), ("Database Rollback", "rollback"), ("Pre-checks", "text"),
-        ("**Possible Causes**", "diagnose"), ("Immediate actions (first 5 minutes)", "fix"), ("Steps to check", "diagnose"),
-        ("Steps to reproduce", "text"), ("Post-maintenance checklist", "checklist"), ("Follow-up Actions", "followup"), ("Deployment", None),
-        ("Fixtures", None), ("Checkout service", None), ("1. 確認手順", "diagnose"), ("问题发生时回滚", None), ("回滚步骤：", "rollback"),
-        ("Escalation matrix", "escalation"), ("What to do", "fix"), ("", None), ("Issue", "symptom"), ("Issue: disk full", None),
+        ("3.2 Fix", "fix"),
+        ("(b) Diagnosis:", "diagnose"),
+        (("🔧 Troubleshooting pointers"), "diagnose"),
+        ("Verify the result", "verify"),
+        ("Step 3: Validation", "verify"),
+        ("Rollback Procedures", "rollback"),
+        ("Database Rollback", "rollback"),
+        ("Pre-checks", "text"),
+        ("**Possible Causes**", "diagnose"),
+        (("Immediate actions (first 5 minutes)"), "fix"),
+        ("Steps to check", "diagnose"),
+        ("Steps to reproduce", "text"),
+        (("Post-maintenance checklist"), "checklist"),
+        ("Follow-up Actions", "followup"),
+        ("Deployment", None),
+        ("Fixtures", None),
+        ("Checkout service", None),
+        ("1. 確認手順", "diagnose"),
+        ("问题发生时回滚", None),
+        ("回滚步骤：", "rollback"),
+        ("Escalation matrix", "escalation"),
+        ("What to do", "fix"),
+        ("", None),
+        ("Issue", "symptom"),
+        ("Issue: disk full", None),
     ],
-)  # fmt: skip
+)
 def test_phase_words(title: str, role: str | None) -> None:
     assert role_of(title) == role
 
@@ -96,15 +126,22 @@ def test_a_note_does_not_end_a_section() -> None:
 
 def test_sub_headings_below_a_phase_stay_in_the_procedure_but_problems_do_not() -> None:
     text = (
-        "# Press\n\n## Resolution\n\n### Ask the foreman\n\n```bash\nuptime\n```\n\n## Troubleshooting\n\n### High load\n\n```bash\nuptime\n```\n\n"
-        "### Low ink\n\n```bash\nuptime\n```\n"
+        "# Press\n\n## Resolution\n\n### Ask the foreman\n\n```bash\nuptime\n```\n\n"
+        "## Troubleshooting\n\n### High load\n\n```bash\nuptime\n```\n\n### Low ink\n\n```bash\nuptime\n```\n"
     )
     runbook = read_runbook(text, "press.md")
-    assert [(one.title, len(one.steps)) for one in runbook.procedures] == [("Press", 1), ("High load", 1), ("Low ink", 1)]
+    assert [(one.title, len(one.steps)) for one in runbook.procedures] == [
+        ("Press", 1),
+        ("High load", 1),
+        ("Low ink", 1),
+    ]
 
 
 def test_named_rollbacks_are_procedures_of_their_own() -> None:
-    text = "# Press\n\n## Rollback procedures\n\n### Data rollback\n\n```bash\nmv a b\n```\n\n### Code rollback\n\n```bash\nmv c d\n```\n"
+    text = (
+        "# Press\n\n## Rollback procedures\n\n### Data rollback\n\n```bash\nmv a b\n```\n\n"
+        "### Code rollback\n\n```bash\nmv c d\n```\n"
+    )
     assert [one.title for one in read_runbook(text, "press.md").procedures] == ["Data rollback", "Code rollback"]
 
 
@@ -137,12 +174,27 @@ def test_show_is_json_with_the_promised_keys(spooler: Runbook) -> None:
     shown = json.loads(json.dumps(show(spooler)))["runbook"]
     (procedure,) = shown["procedures"]
     assert {"title", "steps", "checks", "tasks"} <= set(procedure)
-    wanted = {"id", "phase", "title", "text", "language", "risk", "manual", "why", "parameters", "alternatives", "host", "line"}
+    wanted = {
+        "id",
+        "phase",
+        "title",
+        "text",
+        "language",
+        "risk",
+        "manual",
+        "why",
+        "parameters",
+        "alternatives",
+        "host",
+        "line",
+    }
     assert wanted <= set(procedure["steps"][0])
 
 
 def test_ids_are_unique_and_names_win() -> None:
-    text = "## Resolution\n\n```bash\nuptime\n```\n\n```bash\nuptime\n```\n\n```bash {\"name\":\"uptime\"}\nuptime -p\n```\n"
+    text = (
+        '## Resolution\n\n```bash\nuptime\n```\n\n```bash\nuptime\n```\n\n```bash {"name":"uptime"}\nuptime -p\n```\n'
+    )
     assert [step.id for step in read_runbook(text, "a.md").steps] == ["uptime-2", "uptime-3", "uptime"]
 
 
@@ -170,7 +222,16 @@ def test_too_big_a_document_is_refused_with_a_sentence() -> None:
 
 @pytest.mark.parametrize(
     "front",
-    ["a: [", "- one", "a: &x [1]\nb: *x", "a: 1\na: 2", "watchkeeper: 3", "watchkeeper: {params: [1]}", "x: !!python/object:os.system 1", "\t- a: b"],
+    [
+        "a: [",
+        "- one",
+        "a: &x [1]\nb: *x",
+        "a: 1\na: 2",
+        "watchkeeper: 3",
+        "watchkeeper: {params: [1]}",
+        "x: !!python/object:os.system 1",
+        "\t- a: b",
+    ],
 )
 def test_odd_front_matter_is_a_finding_never_a_trace(front: str) -> None:
     runbook = read_runbook(f"---\n{front}\n---\n## Resolution\n\n```bash\ncp a b\n```\n", "a.md")

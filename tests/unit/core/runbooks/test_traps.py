@@ -75,7 +75,9 @@ def test_a_sequence_is_no_menu(body: str) -> None:
     assert not any(step.alternatives for step in steps(body))
 
 
-@pytest.mark.parametrize("sentence", ["If the disk is full:", "Alternatively, run:", "Optional: clean up", "**Option B**", "Or, by hand:"])
+@pytest.mark.parametrize(
+    "sentence", ["If the disk is full:", "Alternatively, run:", "Optional: clean up", "**Option B**", "Or, by hand:"]
+)
 def test_a_condition_above_the_fence_counts(sentence: str) -> None:
     (step,) = read_runbook(f"## Resolution\n\n{sentence}\n\n```bash\ncp /a /b\n```\n", "a.md").steps
     assert step.alternatives and not step.unattended
@@ -113,7 +115,7 @@ def test_a_comment_between_commands_that_tells_a_person_to_act_is_a_manual_step(
         ("redis-cli FLUSHALL", "destroy"),
         ("git reset --hard origin/main", "destroy"),
         ("if [ -d /srv/x ]; then rm -rf /srv/x; fi", "destroy"),
-        ("x() { rm -rf \"$1\"; }\nx /srv/y", "destroy"),
+        ('x() { rm -rf "$1"; }\nx /srv/y', "destroy"),
         ("echo $(rm -rf /srv/x)", "destroy"),
         ("psql app <<SQL\ndrop table job;\nSQL", "destroy"),
         ("kubectl delete namespace shop", "destroy"),
@@ -131,14 +133,40 @@ def test_destroying_commands(body: str, risk: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "systemctl restart web", "sudo -u app systemctl reload web", "docker restart web", "docker compose -f prod.yml up -d", "kill 12", "mv a b",
-        "echo 1 > /proc/sys/vm/drop_caches", "cat a >> b", "uptime | tee /srv/log", "sed -i s/a/b/ f", "psql app -c 'update job set state=1 where id=2'",
-        "sqlite3 app.db 'VACUUM'", "python3 -c 'print(1)'", "python3 - <<X\nprint(1)\nX", "npm run build", "./restart-all.sh", "./tool.py --apply",
-        "kubectl rollout restart deploy/web", "curl -X POST http://127.0.0.1/x", "curl -d a=b http://127.0.0.1/x", "wget http://127.0.0.1/x",
-        "journalctl --vacuum-time=2d", "$RUNNER look", "eval \"$LOOK\"", "crontab new.txt", "git pull", "chmod 600 x", "ssh app1 'systemctl restart web'",
-        "find /srv -exec touch {} +", "timeout 5 systemctl stop web", "env A=1 cp a b", "nohup cp a b",
+        "systemctl restart web",
+        "sudo -u app systemctl reload web",
+        "docker restart web",
+        "docker compose -f prod.yml up -d",
+        "kill 12",
+        "mv a b",
+        "echo 1 > /proc/sys/vm/drop_caches",
+        "cat a >> b",
+        "uptime | tee /srv/log",
+        "sed -i s/a/b/ f",
+        "psql app -c 'update job set state=1 where id=2'",
+        "sqlite3 app.db 'VACUUM'",
+        "python3 -c 'print(1)'",
+        "python3 - <<X\nprint(1)\nX",
+        "npm run build",
+        "./restart-all.sh",
+        "./tool.py --apply",
+        "kubectl rollout restart deploy/web",
+        "curl -X POST http://127.0.0.1/x",
+        "curl -d a=b http://127.0.0.1/x",
+        "wget http://127.0.0.1/x",
+        "journalctl --vacuum-time=2d",
+        "$RUNNER look",
+        'eval "$LOOK"',
+        "crontab new.txt",
+        "git pull",
+        "chmod 600 x",
+        "ssh app1 'systemctl restart web'",
+        "find /srv -exec touch {} +",
+        "timeout 5 systemctl stop web",
+        "env A=1 cp a b",
+        "nohup cp a b",
     ],
-)  # fmt: skip
+)
 def test_changing_commands_are_raised_under_diagnosis(body: str) -> None:
     step = one(body, "Diagnosis")
     assert step.risk == "change", step
@@ -148,13 +176,34 @@ def test_changing_commands_are_raised_under_diagnosis(body: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "docker ps", "docker compose ps worker", "docker compose logs --tail 20 web", "systemctl status web --no-pager", "journalctl -u web -n 50", "df -h / | tail -1",
-        "ps aux --sort=-%cpu | head -5", "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/", "psql app -c 'select count(*) from job'",
-        "sqlite3 app.db 'select 1'", "sqlite3 app.db 'PRAGMA integrity_check;'", "git log -5 --oneline", "./queue_depth.sh", "grep -c error /srv/log 2>/dev/null",
-        "kubectl get pods -n shop", "find /srv -name '*.log' -mtime -1", "ssh app1 uptime", "cat <<EOF\nrm -rf /\nEOF", "echo 'rm -rf /srv' is bad", "tar -tzf a.tgz",
-        "docker exec db psql -c 'select 1'", "sudo ss -tlnp", "top -bn1 | head", "awk '{print $1}' /srv/log", "nginx -t", "wget -qO- http://127.0.0.1/health",
+        "docker ps",
+        "docker compose ps worker",
+        "docker compose logs --tail 20 web",
+        "systemctl status web --no-pager",
+        "journalctl -u web -n 50",
+        "df -h / | tail -1",
+        "ps aux --sort=-%cpu | head -5",
+        "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/",
+        "psql app -c 'select count(*) from job'",
+        "sqlite3 app.db 'select 1'",
+        "sqlite3 app.db 'PRAGMA integrity_check;'",
+        "git log -5 --oneline",
+        "./queue_depth.sh",
+        "grep -c error /srv/log 2>/dev/null",
+        "kubectl get pods -n shop",
+        "find /srv -name '*.log' -mtime -1",
+        "ssh app1 uptime",
+        "cat <<EOF\nrm -rf /\nEOF",
+        "echo 'rm -rf /srv' is bad",
+        "tar -tzf a.tgz",
+        "docker exec db psql -c 'select 1'",
+        "sudo ss -tlnp",
+        "top -bn1 | head",
+        "awk '{print $1}' /srv/log",
+        "nginx -t",
+        "wget -qO- http://127.0.0.1/health",
     ],
-)  # fmt: skip
+)
 def test_reading_commands_run_alone_under_diagnosis(body: str) -> None:
     step = one(body, "Diagnosis")
     assert (step.risk, step.unattended, step.why) == ("read", True, None)
@@ -163,11 +212,31 @@ def test_reading_commands_run_alone_under_diagnosis(body: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "nano /etc/x", "sudo vim /etc/x", "docker run -it --rm alpine sh", "docker run -it -v /a:/b alpine /bin/sh -c 'x login'", "docker exec -ti web bash",
-        "ssh root@app1", "psql app", "python3", "sqlite3 app.db", "less /srv/log", "journalctl -u web | less", "htop", "crontab -e", "git rebase -i HEAD~2",
-        "systemctl edit web", "su - app", "sudo -i", "top", "gcloud auth login", "read -p 'go on?' answer", "mysql -u root -p", "redis-cli -h db", "bash",
+        "nano /etc/x",
+        "sudo vim /etc/x",
+        "docker run -it --rm alpine sh",
+        "docker run -it -v /a:/b alpine /bin/sh -c 'x login'",
+        "docker exec -ti web bash",
+        "ssh root@app1",
+        "psql app",
+        "python3",
+        "sqlite3 app.db",
+        "less /srv/log",
+        "journalctl -u web | less",
+        "htop",
+        "crontab -e",
+        "git rebase -i HEAD~2",
+        "systemctl edit web",
+        "su - app",
+        "sudo -i",
+        "top",
+        "gcloud auth login",
+        "read -p 'go on?' answer",
+        "mysql -u root -p",
+        "redis-cli -h db",
+        "bash",
     ],
-)  # fmt: skip
+)
 def test_interactive_commands_are_manual(body: str) -> None:
     step = one(body, "Diagnosis")
     assert step.manual and not step.unattended and step.why
@@ -176,18 +245,38 @@ def test_interactive_commands_are_manual(body: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "docker compose logs -f", "docker logs web -f --tail 5", "tail -f /srv/log", "tail -F /srv/log | grep x", "journalctl -u web -f", "watch -n 5 'docker ps'",
-        "ping 192.0.2.1", "kubectl logs -f web", "docker stats", "docker-compose up", "while true; do date; sleep 1; done", "sudo tcpdump -i eth0", "vmstat 1",
+        "docker compose logs -f",
+        "docker logs web -f --tail 5",
+        "tail -f /srv/log",
+        "tail -F /srv/log | grep x",
+        "journalctl -u web -f",
+        "watch -n 5 'docker ps'",
+        "ping 192.0.2.1",
+        "kubectl logs -f web",
+        "docker stats",
+        "docker-compose up",
+        "while true; do date; sleep 1; done",
+        "sudo tcpdump -i eth0",
+        "vmstat 1",
         "npm run dev",
     ],
-)  # fmt: skip
+)
 def test_endless_commands_are_bounded_and_never_alone(body: str) -> None:
     step = one(body, "Diagnosis")
     assert step.endless and not step.unattended and step.timeout_s == 30.0 and not step.manual
 
 
 @pytest.mark.parametrize(
-    "body", ["timeout 5 tail -f /srv/log", "ping -c 3 192.0.2.1", "docker stats --no-stream", "tail -n 5 f", "docker compose up -d", "vmstat 1 3", "cp -f a b"]
+    "body",
+    [
+        "timeout 5 tail -f /srv/log",
+        "ping -c 3 192.0.2.1",
+        "docker stats --no-stream",
+        "tail -n 5 f",
+        "docker compose up -d",
+        "vmstat 1 3",
+        "cp -f a b",
+    ],
 )
 def test_what_ends_is_not_endless(body: str) -> None:
     assert not one(body).endless
@@ -195,7 +284,15 @@ def test_what_ends_is_not_endless(body: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["echo hi | psql app", "psql -c 'select 1'", "python3 script.py", "ssh app1 uptime", "docker run -d web", "docker exec -i db cat", "mysql -e 'select 1'"],
+    [
+        "echo hi | psql app",
+        "psql -c 'select 1'",
+        "python3 script.py",
+        "ssh app1 uptime",
+        "docker run -d web",
+        "docker exec -i db cat",
+        "mysql -e 'select 1'",
+    ],
 )
 def test_what_is_fed_is_not_interactive(body: str) -> None:
     assert not one(body).manual
@@ -204,10 +301,14 @@ def test_what_is_fed_is_not_interactive(body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        ("# only\n# words", "text"), ("A=1\nexport B=2", "configuration"), ("# nightly\n0 2 * * * root /srv/x.sh", "schedule"),
-        ("@daily /srv/x.sh", "schedule"), ("#!/bin/sh\n# /srv/x.sh\nrm -rf /srv/y", "configuration"), ("", "text"),
+        ("# only\n# words", "text"),
+        ("A=1\nexport B=2", "configuration"),
+        ("# nightly\n0 2 * * * root /srv/x.sh", "schedule"),
+        ("@daily /srv/x.sh", "schedule"),
+        ("#!/bin/sh\n# /srv/x.sh\nrm -rf /srv/y", "configuration"),
+        ("", "text"),
     ],
-)  # fmt: skip
+)
 def test_fences_that_are_no_steps(body: str, kind: str) -> None:
     runbook = read_runbook(f"## Resolution\n\n```bash\n{body}\n```\n", "a.md")
     assert runbook.steps == () and [fence.kind for fence in runbook.fences] == [kind]
@@ -216,11 +317,20 @@ def test_fences_that_are_no_steps(body: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        ("$ df -h\nFilesystem Size", "command"), ("docker ps -a", "command"), ("./look.sh --all", "command"), ("Filesystem Size Used", "output"),
-        ("a -> b", "text"), ("name: x\nport: 1", "configuration"), ('{"a": 1}', "configuration"), ("make sure the door is closed.", "output"),
-        ("find the owner of the box", "output"), ("┌──┐\n│a │", "text"), ("Error: cannot open file", "output"), ("curl -I http://x → 502", "text"),
+        ("$ df -h\nFilesystem Size", "command"),
+        ("docker ps -a", "command"),
+        ("./look.sh --all", "command"),
+        ("Filesystem Size Used", "output"),
+        ("a -> b", "text"),
+        ("name: x\nport: 1", "configuration"),
+        ('{"a": 1}', "configuration"),
+        ("make sure the door is closed.", "output"),
+        ("find the owner of the box", "output"),
+        ("┌──┐\n│a │", "text"),
+        ("Error: cannot open file", "output"),
+        ("curl -I http://x → 502", "text"),
     ],
-)  # fmt: skip
+)
 def test_untagged_fences(body: str, kind: str) -> None:
     runbook = read_runbook(f"## Diagnosis\n\n```\n{body}\n```\n", "a.md")
     assert [fence.kind for fence in runbook.fences] == [kind]
@@ -244,7 +354,11 @@ def test_output_after_an_output_comment_does_not_run() -> None:
 
 
 def test_runme_json_attributes() -> None:
-    step = one("cp a b", info='sh {"name":"copy-it","interactive":"true","unknown":"kept","cwd":"../x","tag":"verify,night","background":"false"}')
+    info = (
+        'sh {"name":"copy-it","interactive":"true","unknown":"kept","cwd":"../x",'
+        '"tag":"verify,night","background":"false"}'
+    )
+    step = one("cp a b", info=info)
     assert (step.id, step.manual, step.phase, step.cwd) == ("copy-it", True, "verify", "../x")
     assert step.attributes["unknown"] == "kept"
     assert not one("cp a b", info="sh {excludeFromRunAll=true}").unattended
@@ -262,7 +376,10 @@ def test_sudo_is_noted_and_background_too() -> None:
 
 
 def test_each_step_is_a_fresh_shell() -> None:
-    text = "## Diagnosis\n\n```bash\ncd /srv/app\nls\n```\n\n```bash\ngit status\n```\n\n```bash\nuptime\n```\n\n```bash\nD=$(date +%F)\nls\n```\n\n```bash\nls /b/$D\n```\n"
+    text = (
+        "## Diagnosis\n\n```bash\ncd /srv/app\nls\n```\n\n```bash\ngit "
+        "status\n```\n\n```bash\nuptime\n```\n\n```bash\nD=$(date +%F)\nls\n```\n\n```bash\nls /b/$D\n```\n"
+    )
     found = read_runbook(text, "a.md").steps
     assert [step.unattended for step in found] == [True, False, True, True, False]
     assert found[4].parameters == () and "variable D" in (found[4].why or "")

@@ -2,7 +2,8 @@
 
     python backup.py --database data/shop.db --folder backups --state OPS/.watchkeeper --check nightly-backup/ran
 
-It stays running: one backup at its start, one at every `--every` seconds, and one at once on SIGUSR1.
+It stays running: one backup at its start, one every `--every` seconds (sooner after
+a failure), and one at once on SIGUSR1.
 The ping goes to the watch's Unix socket, as `wk ping` does; without an answer it is tried again.
 """
 
@@ -19,10 +20,11 @@ import threading
 import time
 from pathlib import Path
 
-from desk import leave, say
+from desk import leave, prepare, say
 
 KEEP = 5
 AGAIN_S = 2.0
+AFTER_FAILURE_S = 20.0
 
 
 class SocketConnection(http.client.HTTPConnection):
@@ -86,11 +88,12 @@ def main() -> None:
     while True:
         now.clear()
         try:
+            prepare(given.database)
             status, note = "success", back_up(given.database, Path(given.folder))
         except (OSError, sqlite3.Error) as error:
             status, note = "fail", str(error)
         say(f"backup: {status}: {note}")
-        due = time.monotonic() + given.every
+        due = time.monotonic() + (given.every if status == "success" else AFTER_FAILURE_S)
         told = False
         while time.monotonic() < due and not now.is_set():
             try:

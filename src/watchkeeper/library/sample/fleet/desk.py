@@ -65,9 +65,21 @@ def connect(path: str, timeout_s: float = 2.0) -> sqlite3.Connection:
     """A connection in autocommit mode; `transaction` makes writes. WAL, so readers never wait for the writer."""
     connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
-    connection.execute("pragma journal_mode=wal")
+    _use_wal(connection, time.monotonic() + timeout_s)
     connection.execute("pragma synchronous=normal")
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection, until: float) -> None:
+    """Changing the journal of a new database takes a lock that SQLite itself does not wait for."""
+    while True:
+        try:
+            connection.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def prepare(path: str) -> None:

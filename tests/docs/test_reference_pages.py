@@ -1,0 +1,58 @@
+"""The reference pages are current, and what they show works."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from watchkeeper.core.checks.kinds import KINDS
+from watchkeeper.core.inventory.loading import load
+from watchkeeper.core.inventory.reference import checks_page, file_examples, ops_repo_page, probe_examples
+from watchkeeper.core.inventory.schema import schemas
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+@pytest.mark.parametrize(("name", "page"), [("checks.md", checks_page), ("ops-repo.md", ops_repo_page)])
+def test_the_page_is_current(name: str, page: object) -> None:
+    assert callable(page)
+    assert (REFERENCE / name).read_text(encoding="utf-8") == page(), "run: python tools/reference.py"
+
+
+def example_files() -> dict[str, bytes]:
+    files = {name: text.encode() for name, text in file_examples().items()}
+    return {**files, "runbooks/web-down.md": b"# Web down\n"}
+
+
+def test_the_file_examples_load() -> None:
+    result = load(example_files(), 0.0)
+    assert result.inventory is not None, result.mistakes
+    assert result.inventory.services["shop"].checks
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_probe_examples_load(kind: str) -> None:
+    rule = "\n    crit: value > 9" if kind == "sql" else ""
+    text = f"hosts: [app1]\nchecks:\n  - name: a\n    {probe_examples()[kind]}\n    from: host{rule}\n"
+    result = load({**example_files(), "services/a.yaml": text.encode()}, 0.0)
+    assert result.inventory is not None, result.mistakes
+    assert result.inventory.services["a"].checks[0].probe.kind == kind
+
+
+def test_the_rules_on_the_page_are_the_rules_in_force() -> None:
+    page = (REFERENCE / "checks.md").read_text(encoding="utf-8")
+    for name, kind in KINDS.items():
+        assert f"### {name}\n" in page
+        for rule in (kind.ok, kind.warn, kind.crit):
+            assert not rule or rule in page
+
+
+def test_schemas_are_json_and_know_every_key() -> None:
+    found = json.loads(json.dumps(schemas()))
+    assert set(found) == {"watchkeeper", "hosts", "databases", "secrets", "service"}
+    check = found["service"]["$defs"]["CheckModel"]
+    assert {"name", "from", "crit", *KINDS} <= set(check["properties"])
+    assert check["additionalProperties"] is False
+    assert {"type": "string"} in found["service"]["$defs"]["HttpProbe"]["anyOf"]
