@@ -37,7 +37,7 @@ from watchkeeper.services.ports import SpoolAnswer, SpoolStep
 NOISY = "echo Welcome to this machine\necho careful >&2\nsleep 0.3\nprintf 'no newline here'\n"
 SSH = ("sshd", "stock", "noisy", "busybox")
 LOCAL = ("local", "uvloop")  # asyncio as in the threads of the engine, uvloop as in the watch
-QUICK = (*LOCAL, "sshd", "busybox")  # where a slow .bashrc or tight limits would only cost time
+QUICK = ("local", "sshd", "busybox")  # where a slow .bashrc or tight limits would only cost time
 
 
 @dataclass
@@ -117,6 +117,7 @@ def place(request: pytest.FixtureRequest, spool: Path) -> Place:
 everywhere = pytest.mark.parametrize("place", (*LOCAL, *SSH), indirect=True)
 quickly = pytest.mark.parametrize("place", QUICK, indirect=True)
 over_ssh = pytest.mark.parametrize("place", ("sshd", "stock"), indirect=True)
+reading = pytest.mark.parametrize("place", (*LOCAL, "sshd", "busybox"), indirect=True)
 on_sshd = pytest.mark.parametrize("place", ("sshd",), indirect=True)
 
 
@@ -219,7 +220,7 @@ def test_values_arrive_as_they_are(place: Place) -> None:
     place.run(work)
 
 
-@quickly
+@reading
 def test_our_own_variables_do_not_reach_the_command(place: Place) -> None:
     async def work(host: ShellHost) -> None:
         os.environ["WATCHKEEPER_SECRET_OF_TEST"] = "hidden"
@@ -256,7 +257,7 @@ def test_nothing_secret_is_ever_in_an_argument_list(place: Place, tmp_path: Path
     place.run(work)
 
 
-@quickly
+@reading
 def test_deadline_ends_the_whole_group(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "pids"
 
@@ -270,7 +271,7 @@ def test_deadline_ends_the_whole_group(place: Place, tmp_path: Path) -> None:
     place.run(work)
 
 
-@quickly
+@reading
 def test_cancelling_ends_the_whole_group(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "pids"
 
@@ -286,7 +287,7 @@ def test_cancelling_ends_the_whole_group(place: Place, tmp_path: Path) -> None:
     place.run(work)
 
 
-@quickly
+@reading
 def test_a_read_command_leaves_no_children_behind(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "pids"
 
@@ -308,7 +309,7 @@ def test_killing_the_reader_ends_its_command(place: Place, tmp_path: Path) -> No
     assert all_gone(family, 4.0)
 
 
-@quickly
+@reading
 def test_output_limit_stops_a_hundred_megabytes(place: Place, tmp_path: Path) -> None:
     path, parts = tmp_path / "pids", []
 
@@ -325,7 +326,7 @@ def test_output_limit_stops_a_hundred_megabytes(place: Place, tmp_path: Path) ->
     place.run(work)
 
 
-@everywhere
+@quickly
 def test_strict_and_shells(place: Place) -> None:
     async def work(host: ShellHost) -> None:
         for strict, wanted in ((True, b""), (False, b"on\n")):
@@ -434,7 +435,7 @@ def test_kill_9_of_the_starter_and_reattach(place: Place, tmp_path: Path) -> Non
     place.run(work)
 
 
-@everywhere
+@quickly
 def test_started_means_claimed_and_offsets_read_on(place: Place) -> None:
     step = place.step("echo 12345; sleep 0.4; echo 67890")
 
@@ -641,7 +642,7 @@ def test_clean_keeps_the_claims(place: Place, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------- only over ssh
 
 
-@over_ssh
+@on_sshd
 def test_sshd_killed_in_mid_step_and_reattach(place: Place, tmp_path: Path) -> None:
     path, counter = tmp_path / "pids", tmp_path / "counter"
     step = place.step(f"echo ran >>{counter}; echo $$ >>{path}; sleep 1; echo end; exit 6")
@@ -660,7 +661,7 @@ def test_sshd_killed_in_mid_step_and_reattach(place: Place, tmp_path: Path) -> N
     place.run(work)
 
 
-@over_ssh
+@on_sshd
 def test_a_cut_line_during_a_read_says_so_and_ends_the_command(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "pids"
     assert place.server is not None

@@ -12,6 +12,7 @@ import pytest
 
 from watchkeeper.adapters.repositories.directory import MARKDOWN_LIMIT, MAX_FILES, YAML_LIMIT, DirectoryRepository
 from watchkeeper.core.inventory.loading import load
+from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import OpsRepositoryPort
 
 Make = Callable[[Path], OpsRepositoryPort]
@@ -40,8 +41,9 @@ def put(folder: Path, name: str, text: str | bytes) -> Path:
 
 
 def test_files_that_matter(make: Make, ops: Path) -> None:
-    for name in (".git/x.yaml", ".watchkeeper/y.yaml", "services/.hidden.yaml", "services/a.yaml~", "notes.txt", "docs/a.md",
-                 "runbooks/.git/z.md", "runbooks/picture.png", "other/b.yaml"):  # fmt: skip
+    passed_over = [".git/x.yaml", ".watchkeeper/y.yaml", "services/.hidden.yaml", "services/a.yaml~", "notes.txt"]
+    passed_over += ["docs/a.md", "runbooks/.git/z.md", "runbooks/picture.png", "other/b.yaml"]
+    for name in passed_over:
         put(ops, name, "x")
     repository = make(ops)
     assert repository.files() == {
@@ -171,3 +173,20 @@ def test_commits(make: Make, ops: Path) -> None:
 def test_without_git_there_are_no_commits(make: Make, ops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     assert make(ops).commits(0.0) == []
+
+
+def test_a_save_is_in_force_within_two_seconds(make: Make, ops: Path) -> None:
+    """Repository and holder together, as the watch polls them."""
+    put(ops, "watchkeeper.yaml", "team: Harbour\n")
+    holder = InventoryHolder(make(ops), time.time)
+    saved = time.monotonic()
+    put(ops, "services/shop.yaml", "service: shop\ntier: 1\n")
+    while not holder.refresh() and time.monotonic() - saved < 2:
+        time.sleep(0.1)
+    assert time.monotonic() - saved < 2 and holder.current.services["shop"].tier == 1
+    put(ops, "services/shop.yaml", "service: shop\ntier: 7\n")
+    while not holder.fault and time.monotonic() - saved < 4:
+        holder.refresh()
+        time.sleep(0.1)
+    assert holder.fault.startswith("services/shop.yaml, line 2: expected a whole number from 1 to 3, found '7'.")
+    assert holder.current.services["shop"].tier == 1

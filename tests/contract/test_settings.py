@@ -39,7 +39,7 @@ def test_a_database_url_names_another_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("environment", "told"), [
     ({}, "WATCHKEEPER_STATE is not set"),
-    ({"WATCHKEEPER_STATE": "{state}", "DATABASE_URL": "mysql://x:topsecret@y/z"}, "does not name a PostgreSQL database"),
+    ({"WATCHKEEPER_STATE": "{state}", "DATABASE_URL": "mysql://x:topsecret@y"}, "does not name a PostgreSQL database"),
 ])  # fmt: skip
 def test_wrong_settings_are_named_without_their_secrets(tmp_path: Path, environment: dict[str, str], told: str) -> None:
     done = setup(**{name: value.replace("{state}", str(tmp_path)) for name, value in environment.items()})

@@ -58,7 +58,7 @@ def sentence(
 
 def _what_fails(failing: Sequence[ServiceState], unseen: Sequence[ServiceState], checks: int, now: float) -> str:
     if not failing and not unseen:
-        return f"All {checks} checks are OK."
+        return "The one check is OK." if checks == 1 else f"All {checks} checks are OK."
     if not failing:
         names = ", ".join(each.service.name for each in unseen)
         return f"Nothing is known to fail, but {names} cannot be seen: {unseen[0].reason}."

@@ -36,6 +36,10 @@ class PastPort(Protocol):
         """The seq of the newest flip; 0 when there is none. Cheap."""
         ...
 
+    def first_reading(self, check: str) -> float | None:
+        """The time of the oldest reading that is kept of a check."""
+        ...
+
     def gaps(self, since: float) -> list[tuple[float, float]]: ...
 
     def settled(self) -> dict[str, Settled]: ...
@@ -65,20 +69,21 @@ class History:
         flips: dict[str, list[Flip]] = {}
         for flip in self._past.flips_between(since, until):
             flips.setdefault(flip.check, []).append(flip)
-        lines = {
-            check: list(_line(flips.get(check, ()), before.get(check), settled.get(check), since, until))
-            for checks in groups.values()
-            for check in checks
-        }
+        lines: dict[str, list[Stretch]] = {}
+        for check in {check for checks in groups.values() for check in checks}:
+            first = self._past.first_reading(check) if check in flips and check not in before else None
+            lines[check] = list(_line(flips.get(check, ()), before.get(check), settled.get(check), first, since, until))
         gaps = [Stretch(max(a, since), min(b, until), State.UNKNOWN) for a, b in self._past.gaps(since) if a < until]
         return {name: fold([*(s for check in checks for s in lines[check]), *gaps], since, until) for name, checks in groups.items()}
 
 
 def _line(
-    flips: Sequence[Flip], before: State | None, settled: Settled | None, since: float, until: float
+    flips: Sequence[Flip], before: State | None, settled: Settled | None, first: float | None, since: float, until: float
 ) -> Iterable[Stretch]:
-    """The stretches of one check; what lies before its first known state is left out."""
+    """The stretches of one check; what lies before its first known state is left out. first: its oldest reading."""
     state, start = before, since
+    if before is None and flips and first is not None and first < flips[0].at:
+        state, start = flips[0].before, max(since, first)
     if before is None and not flips and settled is not None:
         state, start = settled.state, max(since, settled.since)
     for flip in flips:

@@ -81,11 +81,18 @@ class Runs:
             log.info("plan of %s has unfilled values %s", runbook, unfilled)
         return new_run(plan, "", "manual", actor.name, self._clock())
 
-    def start(self, runbook: str, service: str, params: Mapping[str, str], only: Sequence[str], actor: Actor) -> Run:
-        """Start a runbook by hand; the caller has shown its exact text, hosts and risk. Bound to an open incident if any."""
+    def start(
+        self, runbook: str, service: str, params: Mapping[str, str], only: Sequence[str], actor: Actor, digest: str = ""
+    ) -> Run:
+        """Start a runbook by hand; the caller has shown its exact text, hosts and risk. Bound to an open incident if any.
+
+        digest: of the plan that was shown; another plan is refused, so nobody starts what they did not see.
+        """
         if not actor.is_person:
             raise Forbidden(f"{actor.name} is not a person, and only a person may start a run by hand.")
         draft = self.plan(runbook, service, params, only, actor)
+        if digest and digest != draft.plan.digest:
+            raise Usage(f"{runbook} has changed since its plan was shown, so nothing was started.", "Look at the plan again.")
 
         def work(session: Session) -> Run:
             incident = next((each for each in session.incidents(Status.OPEN, 500) if service and each.service == service), None)

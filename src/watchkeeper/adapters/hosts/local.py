@@ -41,6 +41,7 @@ class LocalChannel(Channel):
         self._loop = asyncio.get_running_loop()
         self._gone = asyncio.Event()
         self._transports: list[asyncio.BaseTransport] = []
+        self._input: asyncio.StreamWriter | None = None
         self._pidfd = os.pidfd_open(process.pid)
         self._loop.add_reader(self._pidfd, self._exited)
 
@@ -71,14 +72,16 @@ class LocalChannel(Channel):
 
     async def send(self, data: bytes) -> None:
         """Write to its input."""
+        assert self._input is not None
         with contextlib.suppress(ConnectionError, RuntimeError):
             self._input.write(data)
             await self._input.drain()
 
     def end_input(self) -> None:
         """Close its input."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            self._input.close()
+        if self._input is not None:
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                self._input.close()
 
     async def exited(self) -> int | None:
         """The exit code, 128 + n for signal n."""
@@ -158,7 +161,12 @@ class LocalHost(ShellHost):
                 "Look at the memory and process limits of this machine.",
                 host=self.host.name,
             ) from None
-        return await LocalChannel(process).connect()
+        channel = LocalChannel(process)
+        try:
+            return await channel.connect()
+        except BaseException:
+            await channel.close()
+            raise
 
     async def close(self) -> None:
         """Nothing is kept open; ended groups are waited for."""

@@ -173,7 +173,9 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("web-down", "closed", "shop", "the shop's process was killed", web_down),
         Scenario("stuck-queue", "closed", "worker", "a second worker died with all four slots claimed", stuck_queue),
         Scenario("bad-config", "escalated", "shop", "shop.env was edited wrongly and the shop restarted", bad_config),
-        Scenario("crash-loop", "escalated", "worker", "an order came in of which the worker dies again and again", crash_loop),
+        Scenario(
+            "crash-loop", "escalated", "worker", "an order came in of which the worker dies again and again", crash_loop
+        ),
         Scenario("certificate", "escalated", "docs", "the certificate of the docs has 5 days left", certificate),
     )
 }

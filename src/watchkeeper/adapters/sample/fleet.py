@@ -114,7 +114,7 @@ def _git(repository: Path, *words: str) -> None:
 
 
 def start(places: Places) -> bool:
-    """Make what is missing and start the fleet; False when it runs already. Raises `NoAnswer` when it does not start."""
+    """Make what is missing and start the fleet; False when it runs already. Raises `NoAnswer` when it does not."""
     if is_running(places):
         places.ports()
         return False

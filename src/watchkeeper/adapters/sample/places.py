@@ -100,7 +100,9 @@ class Places:
         except FileNotFoundError:
             raise Invalid(f"There is no sample fleet in {self.directory}.", "'wk demo' makes one.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Invalid(f"{self.facts} cannot be read ({error}).", f"Delete {self.directory} and start again.") from None
+            raise Invalid(
+                f"{self.facts} cannot be read ({error}).", f"Delete {self.directory} and start again."
+            ) from None
         if made_in != str(self.directory):
             raise Invalid(
                 f"The demo in {self.directory} was made in {made_in}, and its files name that place.",
@@ -111,7 +113,9 @@ class Places:
     def keep_ports(self, ports: Mapping[str, int]) -> None:
         """Write fleet.json, as a whole or not at all."""
         fresh = self.facts.with_suffix(".new")
-        fresh.write_text(json.dumps({"directory": str(self.directory), "ports": dict(ports)}, indent=1), encoding="utf-8")
+        fresh.write_text(
+            json.dumps({"directory": str(self.directory), "ports": dict(ports)}, indent=1), encoding="utf-8"
+        )
         os.replace(fresh, self.facts)
 
 

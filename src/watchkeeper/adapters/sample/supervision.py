@@ -26,7 +26,9 @@ def start_supervisor(places: Places) -> None:
             timeout=START_S, start_new_session=True, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise NoAnswer(f"supervisord did not start within {START_S:g} s.", "Is this machine very busy? Try again.") from None
+        raise NoAnswer(
+            f"supervisord did not start within {START_S:g} s.", "Is this machine very busy? Try again."
+        ) from None
     if done.returncode:
         said = done.stdout.decode("utf-8", "replace").strip().splitlines()
         raise NoAnswer(
@@ -65,7 +67,9 @@ def program(places: Places, name: str) -> dict[str, Any]:
     try:
         return dict(remote(places).getProcessInfo(name))
     except Exception as error:
-        raise NoAnswer(f"supervisord does not answer about {name} ({error}).", "'wk demo --stop' and start again.") from None
+        raise NoAnswer(
+            f"supervisord does not answer about {name} ({error}).", "'wk demo --stop' and start again."
+        ) from None
 
 
 def control(places: Places, *words: str) -> tuple[int, str]:

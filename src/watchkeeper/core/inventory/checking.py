@@ -46,7 +46,8 @@ def assemble_check(model: CheckModel, node: Node, around: Surroundings, notes: N
     rules = _completed(model, kind, rules, node, notes)
     where = _where(model, kind, node, around, notes)
     _references(model, node, around, notes)
-    if len(notes.mistakes) > before:
+    _reads_only(model, node, notes)
+    if any(mistake.level == "error" for mistake in notes.mistakes[before:]):
         return []
     probe = Probe(kind, options)
     recover = model.recover if model.recover is not None else around.defaults.recover
@@ -223,11 +224,31 @@ def _is_loopback(address: str) -> bool:
 
 
 def _references(model: CheckModel, node: Node, around: Surroundings, notes: Notes) -> None:
+    was = node.get("was")
+    if was is not None and model.was in around.names.checks.get(around.service, ()):
+        notes.add(was, f"'{model.was}', a check that is still here", "the old name of this check, which is gone")
     if model.sql is None or "databases" in around.names.unread:
         return
     database = node.at("sql", "database")
     if database is not None and model.sql.database not in around.names.databases:
         notes.unknown(database, "database", model.sql.database, around.names.databases, "databases.yaml")
+
+
+def _reads_only(model: CheckModel, node: Node, notes: Notes) -> None:
+    """A check is asked for ever and by nobody: a command that destroys is an error, one that may change a warning."""
+    if model.command is None:
+        return
+    from watchkeeper.core.runbooks.risk import script_risk  # the shell parser is loaded only where commands are
+    from watchkeeper.core.runbooks.shell import read_script
+
+    risk = script_risk(read_script(model.command.command), "read")
+    place = node.at("command", "command") or node.get("command")
+    if place is None or risk == "read":
+        return
+    if risk == "destroy":
+        notes.add(place, "a command that destroys", "a command that only reads", "test -e /srv/shop/ready")
+    else:
+        notes.warn(place, "a command that seems to change something", "a command that only reads")
 
 
 def rule_hash(probe: Probe, where: Where, host: str | None, rules: Sequence[Rule | None], recover: int) -> str:

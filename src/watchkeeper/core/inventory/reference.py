@@ -48,7 +48,10 @@ checks:
 Its key is `service/name`. Asked on the hosts of a service that has several, it is one check for each of them:
 `service/name@host`.
 """
-_JUDGING = """## How a reading is judged
+_JUDGING = """Checks run read commands only: a command that destroys is refused, one that seems to change something
+is warned about.
+
+## How a reading is judged
 
 1. The question could not be asked, or a rule needs a value that was not measured: **UNKNOWN**, with the reason.
 2. `crit` holds: **CRIT**.
@@ -56,9 +59,9 @@ _JUDGING = """## How a reading is judged
 4. `ok` is given and does not hold: **WARN**.
 5. Else **OK**.
 
-A check without `ok`, `warn` and `crit` has the default rules of its probe kind, named below. `sql`, and `folder` without a
-budget, have none and need a rule. A reading that the target answered badly (refused, timed out, wrong protocol) is an
-answer: `status` is 0, `connected` is false. Only what could not be asked at all is UNKNOWN.
+A check without `ok`, `warn` and `crit` has the default rules of its probe kind, named below. `sql`, and `folder`
+without a budget, have none and need a rule. What the target answered badly (refused, timed out, wrong protocol) is
+an answer: `status` is 0, `connected` is false. Only what could not be asked at all is UNKNOWN.
 
 ## When a check flips
 
@@ -112,12 +115,13 @@ services/NAME.yaml    all about one service
 runbooks/**.md        plain Markdown
 ```
 
-`wk lint` lists every mistake of every file with file, line and column. A saved file is taken up within 2 s. While a file is
-broken the last good inventory keeps watching, and `wk status` says so. `wk schema` prints JSON Schema for editors.
+`wk lint` lists every mistake of every file with file, line and column. A saved file is taken up within 2 s. While a
+file is broken the last good inventory keeps watching, and `wk status` says so. `wk schema` prints JSON Schema for
+editors.
 
 The files are YAML in UTF-8. What different readers of YAML understand differently is refused: `yes`, `no`, `on`, `off`,
-`0755` and `12:30` without quotes, a key twice, tabs, tags, merge keys (`<<`), several documents in one file. Bounds: 1 MB
-and 50,000 values per YAML file, 4 MB per runbook, 2,000 files. Links must stay inside the ops repo.
+`0755` and `12:30` without quotes, a key twice, tabs, tags, merge keys (`<<`), several documents in one file. Bounds:
+1 MB and 50,000 values per YAML file, 4 MB per runbook, 2,000 files. Links must stay inside the ops repo.
 
 Durations: `30s`, `5m`, `1h30m`. Sizes: `200MB`, `2GiB`. Rates: `3 per hour`. A secret is named as `secret:NAME`.
 """

@@ -79,6 +79,7 @@ class StartRun(Schema):
     params: dict[str, str] = {}
     steps: list[str] = []
     dry_run: bool = False
+    digest: str = ""
 
 
 class Decide(Schema):
@@ -228,7 +229,7 @@ def start_run(request: HttpRequest, body: StartRun) -> dict[str, Any]:
     runs = application().runs
     if body.dry_run:
         return {"run": run_json(runs.plan(body.runbook, body.service, body.params, body.steps, actor))}
-    return {"run": run_json(runs.start(body.runbook, body.service, body.params, body.steps, actor))}
+    return {"run": run_json(runs.start(body.runbook, body.service, body.params, body.steps, actor, body.digest))}
 
 
 @api.get("/runs")

@@ -124,7 +124,9 @@ def _greet(places: Places, arguments: Namespace) -> None:
         render.show_json({"demo": facts | {"pid": os.getpid()}})
         sys.stdout.flush()
         return
-    print(GREETING.format(url=url or "wk open makes a link to it", wk=_wk(), ops=_short(places.ops), dir=_dir(arguments)))
+    print(
+        GREETING.format(url=url or "wk open makes a link to it", wk=_wk(), ops=_short(places.ops), dir=_dir(arguments))
+    )
     sys.stdout.flush()
 
 

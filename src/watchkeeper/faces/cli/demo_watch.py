@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import signal
 import subprocess
@@ -100,7 +101,9 @@ def _wait_ready(places: Places, process: subprocess.Popen[bytes]) -> None:
     while True:
         code = process.poll()
         if code is not None:
-            raise NoAnswer(f"The watch ended with exit code {code}: {_last_words(places)}", f"Log: {places.directory}/watch.log.")
+            raise NoAnswer(
+                f"The watch ended with exit code {code}: {_last_words(places)}", f"Log: {places.directory}/watch.log."
+            )
         try:
             client.get("/health")
             if client.get("/status")["status"]["watch"].get("running"):
@@ -138,7 +141,7 @@ def watch_pids(places: Places) -> list[int]:
     found = []
     for folder in Path("/proc").iterdir():
         words = command_line(int(folder.name)) if folder.name.isdigit() else []
-        names = [after for word, after in zip(words, words[1:], strict=False) if word == "-m"]
+        names = [after for word, after in itertools.pairwise(words) if word == "-m"]
         ours = bool(names) and names[0].startswith("watchkeeper.programs.") and str(places.state) in words
         if ours and int(folder.name) != os.getpid():
             found.append((not names[0].endswith(".supervisor"), int(folder.name)))

@@ -13,7 +13,6 @@ from watchkeeper.adapters.sample.places import Places
 from watchkeeper.core.errors import NoAnswer, WatchkeeperError
 from watchkeeper.core.times import format_duration
 from watchkeeper.faces.cli import render
-from watchkeeper.faces.cli.client import Client
 from watchkeeper.faces.cli.demo_watch import client_of
 
 LOOK_S = 0.15
@@ -134,7 +133,10 @@ class Drill:
         deadline = time.monotonic() + DETECT_WITHIN_S
         while time.monotonic() < deadline:
             for incident in self._ask("/incidents?limit=20", "incidents") or []:
-                if incident["service"] == scenario.service and (render.parse_time(incident["opened_at"]) or 0.0) >= at - 0.5:
+                if (
+                    incident["service"] == scenario.service
+                    and (render.parse_time(incident["opened_at"]) or 0.0) >= at - 0.5
+                ):
                     return int(incident["id"])
             time.sleep(LOOK_S)
         return None
@@ -202,9 +204,7 @@ class Drill:
             return None
 
 
-def result(
-    scenario: breaks.Scenario, incident: Mapping[str, Any], at: float, outcome: str, works: bool
-) -> Played:
+def result(scenario: breaks.Scenario, incident: Mapping[str, Any], at: float, outcome: str, works: bool) -> Played:
     """The figures of one scenario from its incident."""
 
     def since(value: object) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from watchkeeper.core.errors import Forbidden, Usage
+from watchkeeper.core.errors import Usage
 from watchkeeper.faces.cli import plans, render
 from watchkeeper.faces.cli.parsers import verb
 from watchkeeper.faces.cli.places import client_of
@@ -55,8 +55,7 @@ def run(arguments: Namespace) -> int:
         render.note(plans.plan_text(planned))
     if not render.confirm(question(plans.planned_steps(planned)), arguments.yes):
         raise Forbidden("Nothing was started: you did not say yes.")
-    started = client.post("/runs", {**request, "dry_run": False})["run"]
-    refuse_changed(client, planned, started)
+    started = client.post("/runs", {**request, "dry_run": False, "digest": planned["plan"]["digest"]})["run"]
     final = started if arguments.no_wait else follow(client, started["id"], quiet=arguments.json)
     return finish(final, arguments)
 
@@ -82,16 +81,6 @@ def refuse_missing(planned: dict[str, Any]) -> None:
         words = " ".join(f"--param {name}=..." for name in missing)
         raise Usage(
             f"{planned['plan']['runbook']} needs a value for {', '.join(missing)}. Nothing was started.", f"Add {words}"
-        )
-
-
-def refuse_changed(client: Client, planned: dict[str, Any], started: dict[str, Any]) -> None:
-    """What was shown is what runs: a plan that changed between the question and the start is cancelled."""
-    if planned["plan"]["digest"] != started["plan"]["digest"]:
-        client.post(f"/runs/{started['id']}/cancel")
-        raise Forbidden(
-            f"The runbook changed while you read it: run {started['id']} was cancelled.",
-            "Read the new text, start again.",
         )
 
 

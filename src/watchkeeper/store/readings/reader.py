@@ -38,6 +38,11 @@ class ReadingsReader:
         query = "select check_key, after_state from flip where seq in (select max(seq) from flip where at < ? group by check_key)"
         return {check: STATES[state] for check, state in self._rows(query, (at,))}
 
+    def first_reading(self, check: str) -> float | None:
+        """The time of the oldest reading that is kept of a check."""
+        query = "select min(at) from reading where check_id = (select id from name where text = ?)"
+        return next((at for (at,) in self._rows(query, (check,))), None)
+
     def newest_flip(self) -> int:
         """The seq of the newest flip; 0 when there is none."""
         return next((int(seq or 0) for (seq,) in self._rows("select max(seq) from flip", ())), 0)

@@ -61,7 +61,7 @@ FILES = {
     "watchkeeper.yaml": TEAM,
     "hosts.yaml": HOSTS,
     "databases.yaml": b'databases: {shop: {sqlite: /srv/shop/shop.db}, ledger: {postgresql: "secret:ledger-url"}}\n',
-    "secrets.yaml": b"secrets: {ledger-url: {env: LEDGER_URL}, chat-url: {file: /etc/x}, third: {command: pass show x}}\n",
+    "secrets.yaml": b"secrets: {ledger-url: {env: LEDGER_URL}, chat-url: {file: /etc/x}, third: {command: pass x}}\n",
     "services/shop.yaml": SHOP,
     "services/shop-db.yaml": b"checks:\n  - name: port\n    tcp: db.example.org:5432\n",
     "runbooks/web-down.md": b"# Web down\r\n",
@@ -140,7 +140,7 @@ def test_team_hosts_and_the_rest() -> None:
     assert [(each.source, each.reference) for each in found.secrets.values()] == [
         ("env", "LEDGER_URL"),
         ("file", "/etc/x"),
-        ("command", "pass show x"),
+        ("command", "pass x"),
     ]
     book = found.runbooks["runbooks/web-down.md"]
     assert book.text == "# Web down\n" and len(book.digest) == 64
@@ -255,16 +255,37 @@ def test_a_loopback_address_needs_from_unless_all_hosts_are_this_machine() -> No
         ("checks:\n- name: a\n  disk: /\n  every: 1ms\n", 4, 10, "'1ms'", "from 200ms to 366d", ""),
         ("checks:\n- name: a\n  disk: /\n  recover: twice\n", 4, 12, "'twice'", "OK readings in a row", ""),
         ("checks:\n- name: a\n  disk: /\n  from: hots\n", 4, 9, "'hots'", "one of host, here", "host"),
-        ("checks:\n- name: a\n  disk: /\n  from: host\n", 4, 9, "'host' in a service without hosts", "hosts of the", ""),
+        (
+            "checks:\n- name: a\n  disk: /\n  from: host\n",
+            4,
+            9,
+            "'host' in a service without hosts",
+            "hosts of the",
+            "",
+        ),
         ("checks:\n- name: a\n  disk: /\n  ok: free > 5 % and fre < 1%\n", 4, 22, "'fre'", "a measured name", "free"),
         ('checks:\n- name: a\n  disk: /\n  ok: "free > 5"\n', 4, 15, "'5'", "a percentage", ""),
         ("checks:\n- name: a\n  disk: /\n  crit: {when: free < 5, for: 2 of 3}\n", 4, 23, "'5'", "a percentage", ""),
         ("checks:\n- name: a\n  disk: /\n  crit: {when: free < 5%, for: 3 of 2}\n", 4, 32, "'3 of 2'", "N of M", ""),
-        ("checks:\n- name: a\n  disk: /\n  crit: {if: free < 5%}\n", 4, 9, "the unknown key 'if'", "'when' and 'for'", ""),
+        (
+            "checks:\n- name: a\n  disk: /\n  crit: {if: free < 5%}\n",
+            4,
+            9,
+            "the unknown key 'if'",
+            "'when' and 'for'",
+            "",
+        ),
         ("checks:\n- name: a\n  disk: /\n  ok: free > 5% for 2 of 3\n", 4, 3, "'for' in ok", "warn and crit only", ""),
         ("checks:\n- name: a\n  disk: /\n  ok: 5\n", 4, 7, "'5'", "a condition", ""),
         ("checks:\n- name: a\n  http: htp://x\n", 3, 9, "'htp://x'", "an http or https URL", ""),
-        ("checks:\n- name: a\n  http: {url: http://x, metod: GET}\n", 3, 25, "the unknown key 'metod'", "one of", "method"),
+        (
+            "checks:\n- name: a\n  http: {url: http://x, metod: GET}\n",
+            3,
+            25,
+            "the unknown key 'metod'",
+            "one of",
+            "method",
+        ),
         ("checks:\n- name: a\n  http: {url: http://x, method: get}\n", 3, 33, "'get'", "one of GET", "GET"),
         ("checks:\n- name: a\n  http: {url: http://x, follow: 1}\n", 3, 33, "'1'", "true or false", ""),
         ("checks:\n- name: a\n  tcp: example.org\n", 3, 8, "'example.org'", "host:port", ""),
@@ -274,21 +295,57 @@ def test_a_loopback_address_needs_from_unless_all_hosts_are_this_machine() -> No
         ("checks:\n- name: a\n  memory: false\n", 3, 11, "'false'", "true", ""),
         ("checks:\n- name: a\n  folder: /srv\n", 3, 3, "a folder without 'budget'", "a budget, or", ""),
         ("checks:\n- name: a\n  folder: {path: /srv, budget: much}\n", 3, 32, "'much'", "a size", ""),
-        ("checks:\n- name: a\n  sql: {database: shop, query: select 1}\n", 3, 3, "a query without a rule", "ok, warn", ""),
-        ("checks:\n- name: a\n  sql: {database: shp, query: q}\n  ok: rows > 0\n", 3, 19, "the unknown database", "", "shop"),
+        (
+            "checks:\n- name: a\n  sql: {database: shop, query: select 1}\n",
+            3,
+            3,
+            "a query without a rule",
+            "ok, warn",
+            "",
+        ),
+        (
+            "checks:\n- name: a\n  sql: {database: shp, query: q}\n  ok: rows > 0\n",
+            3,
+            19,
+            "the unknown database",
+            "",
+            "shop",
+        ),
         ("checks:\n- name: a\n  heartbeat: {grace: 1h}\n", 3, 14, "neither 'cron' nor 'every'", "'cron' or", ""),
         ('checks:\n- name: a\n  heartbeat: {cron: "61 * * * *"}\n', 3, 21, "'61 * * * *'", "a cron expression", ""),
         ('checks:\n- name: a\n  heartbeat: {cron: "0 0 30 2 *"}\n', 3, 21, "'0 0 30 2 *'", "comes due", ""),
-        ("respond:\n- {runbook: runbooks/web-dwn.md}\n", 2, 13, "which is not there", "under runbooks/", "runbooks/web-down.md"),
-        ("respond:\n- {runbook: runbooks/web-down.md, to: [wb]}\n", 2, 40, "the unknown check 'wb'", "checks of this", ""),
+        (
+            "respond:\n- {runbook: runbooks/web-dwn.md}\n",
+            2,
+            13,
+            "which is not there",
+            "under runbooks/",
+            "runbooks/web-down.md",
+        ),
+        (
+            "respond:\n- {runbook: runbooks/web-down.md, to: [wb]}\n",
+            2,
+            40,
+            "the unknown check 'wb'",
+            "checks of this",
+            "",
+        ),
         ("respond:\n- {runbook: runbooks/web-down.md, mode: atuo}\n", 2, 41, "'atuo'", "one of observe", "auto"),
         ("respond:\n- {runbook: runbooks/web-down.md, at_most: 3}\n", 2, 44, "'3'", "a number per period", ""),
+        (
+            "checks:\n- {name: a, cpu: true}\n- {name: b, cpu: true, was: a}\n",
+            3,
+            28,
+            "'a', a check that is still",
+            "old name",
+            "",
+        ),
         ("respond:\n- {runbook: ../x.md}\n", 2, 13, "'../x.md'", "in this ops repo", ""),
         ("respond:\n- {runbook: runbooks/web-down.md, params: {a: 1.10}}\n", 2, 47, "'1.10'", "text in quotes", ""),
         ("- a\n", 1, 1, "a list", "keys and values", ""),
         ("", 1, 1, "an empty file", "keys and values", ""),
     ],
-)  # fmt: skip
+)
 def test_each_mistake_has_its_place(text: str, line: int, column: int, found: str, expected: str, meant: str) -> None:
     result = service(text)
     assert result.inventory is None
@@ -354,7 +411,8 @@ def test_all_mistakes_of_all_files_at_once() -> None:
     result = loaded(
         hosts="hosts:\n  app1: {local: true, x: 1}\n  app2: {ssh: 'a b'}\n",
         watchkeeper="timezone: Mars\nescalation: [nobody]\n",
-        services__shop_db="checks:\n- {name: a, tcp: x, evry: 5s, ok: conected}\n- {name: b}\nrespond:\n- {runbook: r.md, mode: x}\n",
+        services__shop_db="checks:\n- {name: a, tcp: x, evry: 5s, ok: conected}\n- {name: b}\n"
+        "respond:\n- {runbook: r.md, mode: x}\n",
         services__docs="depends_on: [docs, nope]\nhosts: [app3]\n",
         services__torn="a: [1,\n",
     )
@@ -409,10 +467,20 @@ def test_unreadable_files_and_a_missing_ops_repo_are_errors() -> None:
     assert only(load({}, 1.0)).file == "watchkeeper.yaml"
 
 
+@pytest.mark.parametrize(
+    ("command", "level"),
+    [("test -e /srv/ready", None), ("systemctl restart shop", "warning"), ("rm -rf /srv/shop", "error")],
+)
+def test_checks_run_read_commands_only(command: str, level: str | None) -> None:
+    result = service(f"checks:\n- name: a\n  command: {command}\n")
+    assert [(each.line, each.column, each.level) for each in result.mistakes] == ([(3, 12, level)] if level else [])
+    assert (result.inventory is None) == (level == "error")
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_files_give_mistakes_and_never_a_trace(data: st.DataObject) -> None:
-    """Cuts, doubles and replaces pieces of the sound files: the load ends in an inventory or in mistakes with places."""
+    """Cuts, doubles and replaces pieces of sound files: a load ends in an inventory, or in mistakes with places."""
     name = data.draw(st.sampled_from(sorted(FILES)))
     text = FILES[name].decode()
     for _ in range(data.draw(st.integers(1, 4))):

@@ -104,9 +104,8 @@ def test_positions_with_windows_line_ends_and_a_byte_order_mark() -> None:
     assert (inner.line, inner.column, inner.quoted) == (3, 5, True)
 
 
-PIECES = st.sampled_from(
-    list("ab: -[]{},&*!|>'\"#%@`?\n\t ~0") + ["  ", ": ", "- ", "---\n", "...", "<<", "*a", "&a ", "%YAML 9\n"]
-)
+SIGNS = list("ab: -[]{},&*!|>'\"#%@`?\n\t ~0")
+PIECES = st.sampled_from([*SIGNS, "  ", ": ", "- ", "---\n", "...", "<<", "*a", "&a ", "%YAML 9\n"])
 
 
 @given(st.lists(PIECES, max_size=60).map("".join))

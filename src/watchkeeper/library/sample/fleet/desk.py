@@ -101,7 +101,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     connection.execute("commit")
 
 
-def place_order(connection: sqlite3.Connection, customer: str, lines: list[dict[str, object]], priority: int = 0) -> int:
+def place_order(
+    connection: sqlite3.Connection, customer: str, lines: list[dict[str, object]], priority: int = 0
+) -> int:
     """An order and its job, together or not at all; returns the order's number."""
     now = time.time()
     with transaction(connection):
@@ -109,9 +111,7 @@ def place_order(connection: sqlite3.Connection, customer: str, lines: list[dict[
             "insert into orders (placed_at, customer, lines) values (?, ?, ?)", (now, customer, json.dumps(lines))
         )
         order = int(cursor.lastrowid or 0)
-        connection.execute(
-            "insert into job (order_id, priority, created_at) values (?, ?, ?)", (order, priority, now)
-        )
+        connection.execute("insert into job (order_id, priority, created_at) values (?, ?, ?)", (order, priority, now))
     return order
 
 

@@ -57,7 +57,7 @@ class SecureSite(Site):
     def finish_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         request.settimeout(5.0)
         with self.context().wrap_socket(request, server_side=True) as secure:
-            super().finish_request(secure, client_address)  # type: ignore[arg-type]
+            super().finish_request(secure, client_address)
 
 
 def main() -> None:

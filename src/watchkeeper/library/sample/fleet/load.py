@@ -1,6 +1,6 @@
 """The customers of the order desk: one order every now and then, and a look at the front page.
 
-    python load.py 127.0.0.1:8801
+python load.py 127.0.0.1:8801
 """
 
 from __future__ import annotations

@@ -68,7 +68,8 @@ class Shop:
         """Keep the newest orders only; the sample would otherwise grow for ever."""
         with transaction(self.database):
             self.database.execute(
-                "delete from orders where state = 'confirmed' and id <= (select max(id) from orders) - ?", (KEEP_ORDERS,)
+                "delete from orders where state = 'confirmed' and id <= (select max(id) from orders) - ?",
+                (KEEP_ORDERS,),
             )
             self.database.execute(
                 "delete from job where state = 'done' and id <= (select max(id) from job) - ?", (KEEP_ORDERS,)
@@ -102,7 +103,7 @@ class Shop:
         return PAGE.format(orders=orders, waiting=waiting)
 
     def note(self, record: dict[str, object]) -> None:
-        """One request into the log; the log is turned over when it is full, one old one is kept. Never fails a request."""
+        """One request into the log, which is turned over when it is full (one old one is kept). Never fails a request."""
         try:
             with self.log_lock, self.log_path.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(record, separators=(",", ":")) + "\n")

@@ -1,12 +1,12 @@
 """The small tools of the order desk, one per wrapper in `bin/`. They are what runbooks and people call.
 
-    queue-depth               jobs that wait
-    stuck-jobs [--count]      jobs claimed by a worker that is gone
-    rescue-jobs [--execute]   put those back into the queue; without --execute only say which
-    workers                   who is at work
-    shop-health, worker-health    ask /health; exit code 1 unless it is fine
-    newest-copy                hours since the last good backup
-    try-order                 place an order and wait until it is confirmed
+queue-depth               jobs that wait
+stuck-jobs [--count]      jobs claimed by a worker that is gone
+rescue-jobs [--execute]   put those back into the queue; without --execute only say which
+workers                   who is at work
+shop-health, worker-health    ask /health; exit code 1 unless it is fine
+newest-copy                hours since the last good backup
+try-order                 place an order and wait until it is confirmed
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from desk import connect, is_alive, transaction
 HERE = Path(__file__).resolve().parent.parent
 DATABASE = HERE / "data" / "shop.db"
 STUCK = (
-    "select job.id, job.order_id, job.claimed_by, job.started_at, job.lease_until, worker.pid, worker.generation as now,"
+    "select job.id, job.order_id, job.claimed_by, job.started_at, worker.pid, worker.generation as now,"
     " job.generation from job left join worker on worker.name = job.claimed_by"
     " where job.state = 'claimed' and job.lease_until < ? order by job.id"
 )
@@ -78,7 +78,9 @@ def workers(arguments: list[str]) -> int:
     for row in connect(str(DATABASE)).execute("select * from worker order by name"):
         state = "running" if is_alive(row["pid"]) else "gone"
         quiet = time.time() - row["beat_at"]
-        print(f"{row['name']}: generation {row['generation']}, process {row['pid']} {state}, last seen {quiet:.1f} s ago")
+        print(
+            f"{row['name']}: generation {row['generation']}, process {row['pid']} {state}, last seen {quiet:.1f} s ago"
+        )
     return 0
 
 

@@ -45,8 +45,8 @@ class Worker:
         now = time.time()
         with transaction(self.database) as database:
             database.execute(
-                "insert into worker values (?, 1, ?, ?, ?) on conflict (name) do update set generation = generation + 1,"
-                " pid = excluded.pid, started_at = excluded.started_at, beat_at = excluded.beat_at",
+                "insert into worker values (?, 1, ?, ?, ?) on conflict (name) do update"
+                " set generation = generation + 1, pid = excluded.pid, started_at = excluded.started_at, beat_at = excluded.beat_at",
                 (self.name, os.getpid(), now, now),
             )
             row = database.execute("select generation from worker where name = ?", (self.name,)).fetchone()
@@ -148,7 +148,12 @@ class Worker:
     def health(self) -> tuple[int, dict[str, object]]:
         """200 once the first look into the queue is over, and while the work goes on."""
         quiet_s = time.monotonic() - self.beat
-        facts = {"worker": self.name, "generation": self.generation, "confirmed": self.confirmed, "quiet_s": round(quiet_s, 2)}
+        facts = {
+            "worker": self.name,
+            "generation": self.generation,
+            "confirmed": self.confirmed,
+            "quiet_s": round(quiet_s, 2),
+        }
         if not self.ready:
             return 503, {"ok": False, "why": "starting: nothing confirmed yet", **facts}
         if quiet_s > STALE_S:
