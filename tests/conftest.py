@@ -54,6 +54,7 @@ PARTS: dict[str, Part] = {
     "git": Part(program("git"), "apt-get install git"),
     "sshd": Part(program("sshd", "ssh", "ssh-keygen"), "apt-get install openssh-server openssh-client"),
     "sudo": Part(program("sudo"), "apt-get install sudo"),
+    "busybox": Part(program("busybox"), "apt-get install busybox"),
     "netns": Part(can_make_network_namespaces, "apt-get install iproute2, and run the tests as root"),
     "postgresql": Part(lambda: any(Path("/usr/lib/postgresql").glob("*/bin/postgres")), "apt-get install postgresql"),
     "chromium": Part(

@@ -256,7 +256,9 @@ def test_a_run_by_hand_without_verification_says_so_and_is_logged(house: House) 
     plan = house.post("/runs", runbook="runbooks/manual.md", service="manual", dry_run=True)["run"]
     assert plan["id"] == 0
     assert [step["plan"]["host"] for step in plan["steps"]] == ["app1", "app1"]
-    run = house.post("/runs", runbook="runbooks/manual.md", service="manual")["run"]
+    with pytest.raises(Usage, match="has changed since its plan was shown"):
+        house.post("/runs", runbook="runbooks/manual.md", service="manual", digest="0" * 64)
+    run = house.post("/runs", runbook="runbooks/manual.md", service="manual", digest=plan["plan"]["digest"])["run"]
     done = house.until(lambda: (found := house.get(f"/runs/{run['id']}")["run"])["ended_at"] and found, 10, "the run ends")
     assert done["state"] == "done"
     assert "not verified" in done["message"]

@@ -583,16 +583,19 @@ def test_a_run_that_waits_says_for_what_and_how(wk: Any, daemon: Daemon, capsys:
     assert "step 0 destroys" in out and "wk runs approve 4 --step 0" in out
 
 
-def test_a_runbook_that_changed_under_the_question_is_cancelled(wk: Any, daemon: Daemon, capsys: Any) -> None:
+def test_the_start_is_bound_to_the_plan_that_was_shown(wk: Any, daemon: Daemon) -> None:
+    sent_bodies: list[dict[str, Any]] = []
+
     def start(_: str, sent: dict[str, Any]) -> dict[str, Any]:
-        answer = run_of("ready", step())
-        answer["run"]["plan"]["digest"] = "d1" if sent["dry_run"] else "d2"
+        sent_bodies.append(sent)
+        answer = run_of("done", step(state="done", risk="read"))
+        answer["run"]["plan"]["digest"] = "d1"
         return answer
 
     daemon.routes[("POST", "/runs")] = start
-    daemon.routes[("POST", "/runs/4/cancel")] = run_of("cancelled")
-    assert wk("run", "worker.md", "--yes") == 3
-    assert "changed while you read it" in capsys.readouterr().err and daemon.asked[-1][1] == "/runs/4/cancel"
+    daemon.routes[("GET", "/runs/4")] = run_of("done", step(state="done", risk="read"))
+    wk("run", "worker.md", "--yes")
+    assert [(sent["dry_run"], sent.get("digest")) for sent in sent_bodies] == [(True, None), (False, "d1")]
 
 
 def test_missing_values_are_said_all_at_once_before_anything_starts(wk: Any, daemon: Daemon, capsys: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from watchkeeper.core.errors import Usage
+from watchkeeper.core.errors import Forbidden, Usage
 from watchkeeper.faces.cli import plans, render
 from watchkeeper.faces.cli.parsers import verb
 from watchkeeper.faces.cli.places import client_of

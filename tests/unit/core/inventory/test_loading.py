@@ -335,7 +335,7 @@ def test_a_loopback_address_needs_from_unless_all_hosts_are_this_machine() -> No
         (
             "checks:\n- {name: a, cpu: true}\n- {name: b, cpu: true, was: a}\n",
             3,
-            28,
+            29,
             "'a', a check that is still",
             "old name",
             "",
