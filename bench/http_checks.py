@@ -120,9 +120,8 @@ def whole_watch(port: int, checks: int, every_s: float, seconds: float) -> bool:
     asked = int(str(status["starts"])) - starts
     p50, p99, worst = (float(str(status[f"lateness_{which}_s"])) * 1000 for which in ("p50", "p99", "max"))
     print(f"whole watch, {checks} HTTP checks / {every_s:g} s, {took:.0f} s measured, {asked} probes, {wrong} not OK")
-    print(
-        f"  processor            {100 * used / took:6.1f} % of a core   ({1000 * used / max(1, asked):.3f} ms per probe)"
-    )
+    each_ms = 1000 * used / max(1, asked)
+    print(f"  processor            {100 * used / took:6.1f} % of a core   ({each_ms:.3f} ms per probe)")
     print(f"  lateness             p50 {p50:.1f} ms   p99 {p99:.1f} ms   max {worst:.1f} ms")
     print(f"  memory               {memory:6.1f} MB PSS   overload {status['overload']}   missed {status['missed']}")
     enough = asked >= 0.95 * checks * took / every_s

@@ -49,6 +49,7 @@ _BEGINNINGS = tuple(
     b"bearer basic ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox sk- npm_ hvs. akia asia eyj ://".split()
 )
 """Every start begins with one of these, in any case. Looking for them first is several times as fast as the pattern."""
+_LONGEST_BEGINNING = max(map(len, _BEGINNINGS))
 _WINDOW = 400
 """More bytes than any start, with what it looks ahead at."""
 _CONTEXT = 1
@@ -121,12 +122,23 @@ class _Known:
 
     def __init__(self, forms: list[bytes]):
         self._pattern = re.compile(b"|".join(map(re.escape, forms))) if forms else None
+        self._forms = forms
+        self._firsts = frozenset(form[0] for form in forms)
         self._window = len(forms[0]) if forms else 0
         self._buffer = b""
         self._hidden = 0  # so many bytes at the start of the buffer belong to a value that is marked already
 
     def feed(self, data: bytes) -> bytes:
-        return self._take(data, len(self._buffer) + len(data) - self._window + 1)
+        return self._take(data, self._certain(self._buffer + data))
+
+    def _certain(self, buffer: bytes) -> int:
+        """The first position at which a value may have begun that has not arrived as a whole; lines flow up to there."""
+        for position in range(max(len(buffer) - self._window + 1, 0), len(buffer)):
+            if buffer[position] in self._firsts:
+                rest = buffer[position:]
+                if any(form.startswith(rest) for form in self._forms):
+                    return position
+        return len(buffer)
 
     def flush(self) -> bytes:
         rest = self._take(b"", len(self._buffer))
@@ -188,8 +200,9 @@ class _Looks:
         until = len(buffer) if final else len(buffer) - _WINDOW
         found = self._next_start(position, until)
         if found is None:
-            out.append(buffer[position : max(until, position)])
-            self._keep(max(until, position))
+            passed = max(until if final else self._certain(max(until, position)), position)
+            out.append(buffer[position:passed])
+            self._keep(passed)
             return None
         out += (buffer[position : found.end()], MARK)
         kind = (found.lastgroup or "").rstrip("0123456789")
@@ -198,6 +211,17 @@ class _Looks:
             return password.end() if password else found.end()
         self._dropping, self._dropped = _ending(kind, found.group()), 0
         return found.end()
+
+    def _certain(self, since: int) -> int:
+        """The first place from `since` on where a start may begin, also one that has only begun to arrive."""
+        index = bisect_left(self._candidates, since)
+        if index < len(self._candidates):
+            return self._candidates[index]
+        lowered = self._buffer[-_LONGEST_BEGINNING:].lower()
+        for length in range(min(len(lowered), len(self._buffer) - since), 0, -1):
+            if any(beginning.startswith(lowered[-length:]) for beginning in _BEGINNINGS):
+                return len(self._buffer) - length
+        return len(self._buffer)
 
     def _next_start(self, position: int, until: int) -> re.Match[bytes] | None:
         """The first start in position .. until."""

@@ -20,6 +20,8 @@ TAIL_BYTES = 16 * 1024 * 1024
 SHOWN_BYTES = 4000
 """How much of the output is kept in reach for `expect=` and for messages."""
 
+REFUSALS = ("nospool", "nosetsid", "full")
+"""Answers of the spool that mean: nothing was started. Their output is the reason."""
 INTERRUPTED = "interrupted, may have partly run"
 
 
@@ -151,11 +153,11 @@ class StepRunner:
         deadline = started + step.plan.timeout_s
         quiet_since: float | None = None
         while True:
-            if answer.output:
+            if answer.output and answer.status not in REFUSALS:
                 collector.feed(answer.output)
                 offset = answer.next_offset
             if answer.status not in ("started", "running"):
-                if answer.output and answer.status == "done":
+                if answer.output and answer.status == "done" and collector.size < HEAD_BYTES + TAIL_BYTES:
                     answer = self._hosts.get(step.plan.host).look(spool, offset=offset)
                     if answer.output:
                         continue
@@ -177,6 +179,9 @@ class StepRunner:
 
     def _finished(self, step: RunStep, collector: Collector, answer: SpoolAnswer, started: float) -> RunStep:
         collector.finish()
+        if answer.status in REFUSALS and not step.sent:
+            why = answer.output.decode(errors="replace").strip().rstrip(".") or f"the spool answered {answer.status}"
+            return self._ended(step, collector, None, started, StepState.REFUSED, why)
         if answer.status == "done":
             good, why = met(step.plan.expect, answer.exit_code, collector.tail.decode(errors="replace"))
             return self._ended(step, collector, answer.exit_code, started, StepState.DONE if good else StepState.FAILED, why if not good else "")
@@ -232,16 +237,8 @@ def _shell(language: str) -> str:
 
 
 def _unclear(status: str, step: RunStep) -> tuple[StepState, str]:
-    """What a spool answer other than an end means for the step."""
+    """What a spool answer other than an end means for a step that was sent."""
     host = step.plan.host
-    refused = {
-        "nosetsid": f"{host} has no setsid, so a changing step cannot be started safely there",
-        "full": f"the disk of {host} is full, so nothing was started",
-    }
-    if status in refused:
-        return StepState.REFUSED, refused[status]
-    if status == "nospool" and not step.sent:
-        return StepState.REFUSED, f"the spool directory of {host} cannot be made or is not ours, so nothing was started"
     if status == "rebooted":
         return StepState.INTERRUPTED, f"{host} was rebooted since the step was sent: {INTERRUPTED}"
     return StepState.INTERRUPTED, f"{host} does not know how the step ended: {INTERRUPTED}"

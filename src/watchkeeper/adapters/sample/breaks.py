@@ -17,7 +17,7 @@ from typing import Literal
 from watchkeeper.adapters.sample import fleet, outside
 from watchkeeper.adapters.sample.certificate import days_left, make_certificate
 from watchkeeper.adapters.sample.places import Places
-from watchkeeper.adapters.sample.supervision import control, program
+from watchkeeper.adapters.sample.supervision import control, is_running, program, supervisor_pid
 from watchkeeper.core.errors import NoAnswer, Usage
 
 POISON = "imported by the old tablet"
@@ -127,6 +127,7 @@ def certificate(places: Places) -> float:
 
 def heal(places: Places) -> None:
     """Put right what no runbook can or may: settings, the bad order, the certificate, dead programs, stuck jobs."""
+    _mend_supervisor(places)
     before = places.settings_file.read_bytes() if places.settings_file.exists() else b""
     fleet.write_settings(places)
     left = days_left(places.certificate)
@@ -147,6 +148,18 @@ def heal(places: Places) -> None:
             "The sample fleet was put right, but an order still does not go through.",
             f"Its logs are in {places.fleet / 'log'}; 'wk demo --stop' and start again.",
         )
+
+
+def _mend_supervisor(places: Places) -> None:
+    """A supervisor without its socket makes a new one on SIGHUP; a dead one is started again."""
+    pid = supervisor_pid(places)
+    if pid is None:
+        fleet.start(places)
+    elif not is_running(places):
+        os.kill(pid, signal.SIGHUP)
+        deadline = time.monotonic() + 20.0
+        while not is_running(places) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 def _forget_poison(places: Places) -> None:

@@ -176,9 +176,9 @@ def _stop(places: Places, as_json: bool) -> int:
 
 
 def _need_fleet(places: Places) -> None:
-    from watchkeeper.adapters.sample.supervision import is_running
+    from watchkeeper.adapters.sample.supervision import fleet_pids
 
-    if not is_running(places):
+    if not fleet_pids(places):
         raise NotFound(f"No demo runs in {places.directory}.", "Start it first: wk demo. Another place: --dir DIR.")
 
 

@@ -105,7 +105,7 @@ def of_incident(app: Application, incident: Incident, run: Run | None, zone: tzi
     for held in incident.checks[:3]:
         check = checks.get(held.check)
         fixes = [
-            (step.ended_at or step.started_at or 0.0, step.plan.title or step.plan.id)
+            (step.ended_at or step.started_at or 0.0, _fix_name(step.index, marks.named(step.plan)))
             for step in (run.steps if run else ())
             if step.plan.risk != "read" and step.started_at and step.sent
         ]
@@ -114,6 +114,10 @@ def of_incident(app: Application, incident: Incident, run: Run | None, zone: tzi
         if made := _chart(check, held.check, readings, since, end, fixes, zone, proof):
             drawn.append(made)
     return drawn
+
+
+def _fix_name(index: int, name: str) -> str:
+    return f"step {index + 1}" if name.lower() in ("fix", "rollback", "verify", "diagnose") else name
 
 
 def of_check(app: Application, check: Check, zone: tzinfo, now: float) -> Chart | None:

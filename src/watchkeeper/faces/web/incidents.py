@@ -16,6 +16,7 @@ from watchkeeper.core.runs.values import RunState
 from watchkeeper.faces.web import chart, pages, runs, track
 
 PAGE = 50
+UNMOVED = frozenset({RunState.READY, RunState.PARKED, RunState.FAILED, RunState.UNPROVEN, RunState.CANCELLED})
 PARTS = ("top", "needs", "readings", "run", "side", "told")
 
 
@@ -62,7 +63,8 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
         "bands": bands(timeline), "runs": its_runs, "run": run, "earlier": its_runs[1:], "waiting": waiting, "suspects": suspects,
         "told": told, "stations": track.of_incident(incident, run), "incident_state": "ok" if incident.ending else state,
         "incident_class": "crit" if incident.status is Status.OPEN and state is State.CRIT else "warn" if incident.status is Status.OPEN else "ok",
-        "open_for": (incident.closed_at or base["now_at"]) - incident.opened_at, "sentence": sentence(incident, run),
+        "open_for": (incident.closed_at or base["now_at"]) - incident.opened_at, "sentence": sentence(incident, run, calm(base, incident)),
+        "why_not": incident.why_not_acted if incident.status is Status.OPEN and (run is None or run.state in UNMOVED) else "",
         "held": [each.service.name for each in base["now"].services if each.held_under == number],
         "service": app.holder.current.services.get(incident.service), "charts": chart.of_incident(app, incident, run, base["zone"], base["now_at"]),
         "busy": run is not None and run.state is RunState.RUNNING,
@@ -91,7 +93,7 @@ def bands(timeline: list[Event]) -> dict[int, str]:
     held = ""
     names = {State.CRIT: "crit", State.WARN: "warn", State.UNKNOWN: "unknown", State.OK: "ok"}
     for event in timeline:
-        if event.kind == "closed":
+        if event.kind == "closed" or (event.kind == "flip" and event.state is State.OK):
             held = ""
         elif event.state is not None and event.state is not State.OK:
             held = names[event.state]
@@ -101,7 +103,16 @@ def bands(timeline: list[Event]) -> dict[int, str]:
     return found
 
 
-def sentence(incident: Incident, run: Any) -> tuple[str, str]:
+def calm(base: dict[str, Any], incident: Incident) -> float | None:
+    """Since when all its checks measure OK again; None while one does not. That is not a proof yet."""
+    settled = {key: state for each in base["now"].services for key, state in each.checks}
+    states = [settled.get(held.check) for held in incident.checks]
+    if not states or any(each is None or each.state is not State.OK for each in states):
+        return None
+    return max(each.since for each in states if each is not None)
+
+
+def sentence(incident: Incident, run: Any, calm_since: float | None) -> tuple[str, str]:
     """(what is wrong, how it stands): measured, and honest about proof."""
     what = incident.title.rstrip(".") + "."
     if incident.ending is not None:
@@ -113,6 +124,8 @@ def sentence(incident: Incident, run: Any) -> tuple[str, str]:
         return what, words[incident.ending.value]
     missing = [held for held in incident.checks if held.proven_at is None]
     counts = ", ".join(f"{held.check.partition('/')[2]} {held.proof_count} of {held.needed}" for held in missing)
+    if missing and calm_since is not None:
+        counts = f"it measures OK again, {counts}"
     proof = f"Not proven yet: {counts} good readings." if missing else "Every check has proven; it closes when nothing is at work."
     if incident.escalated_at is not None:
         return what, f"It needs a person: {(incident.escalated_why or '').rstrip('.')}. {proof}"

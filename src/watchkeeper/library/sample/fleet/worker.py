@@ -46,7 +46,8 @@ class Worker:
         with transaction(self.database) as database:
             database.execute(
                 "insert into worker values (?, 1, ?, ?, ?) on conflict (name) do update"
-                " set generation = generation + 1, pid = excluded.pid, started_at = excluded.started_at, beat_at = excluded.beat_at",
+                " set generation = generation + 1, pid = excluded.pid, started_at = excluded.started_at,"
+                " beat_at = excluded.beat_at",
                 (self.name, os.getpid(), now, now),
             )
             row = database.execute("select generation from worker where name = ?", (self.name,)).fetchone()
@@ -114,6 +115,15 @@ class Worker:
                 (self.name, self.generation),
             )
 
+    def put_back_patiently(self) -> None:
+        """Give back what was claimed as soon as the database takes it: nobody else would work on it."""
+        while True:
+            try:
+                self.put_back()
+                return
+            except sqlite3.OperationalError:
+                time.sleep(IDLE_S)
+
     def work(self) -> None:
         """For ever: claim, process, rest. A busy database is waited for; any other failure ends the worker."""
         while True:
@@ -125,7 +135,8 @@ class Worker:
                     self.beat = time.monotonic()
             except sqlite3.OperationalError as error:
                 say(f"{self.name}: database: {error}")
-                jobs = []
+                self.put_back_patiently()
+                continue
             self.ready = True
             if not jobs:
                 time.sleep(IDLE_S)
