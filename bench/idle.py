@@ -80,10 +80,9 @@ def main() -> int:
         together = 0.0
         for name, process in alive.items():
             used = 100 * (processor_s(process.pid) - before[name]) / chosen.seconds
-            together += pss_mb(process.pid)
-            print(
-                f"{name:8} {pss_mb(process.pid):6.1f} MB PSS   {used:4.1f} % of a core idling with {chosen.checks} checks"
-            )
+            held = pss_mb(process.pid)
+            together += held
+            print(f"{name:8} {held:6.1f} MB PSS   {used:4.1f} % of a core idling with {chosen.checks} checks")
         for name in running.keys() - alive.keys():
             print(f"{name:8} does not run: {(folder / f'{name}.log').read_text()[-300:].strip()}")
         print(f"together {together:6.1f} MB PSS   bar {BAR_MB:.0f} MB")

@@ -414,6 +414,10 @@ STATIC_CHECKS = {
 }
 
 
+# One worker for each core. A file stays on one worker, since its tests share programs they started.
+WHOLE_SUITE = ("-n", "auto", "--dist", "loadfile")
+
+
 def run_suite(place: Place, arguments: Sequence[str]) -> int:
     """Runs the static checks side by side, then pytest with the given arguments; prints a summary.
 
@@ -434,7 +438,7 @@ def run_suite(place: Place, arguments: Sequence[str]) -> int:
         if process.returncode:
             print(f"---- {name}\n{output.rstrip()}\n", flush=True)
     began = time.monotonic()
-    code = run_pytest([str(place.python), "-m", "pytest", *arguments], place, env)
+    code = run_pytest([str(place.python), "-m", "pytest", *(arguments or WHOLE_SUITE)], place, env)
     results.append(("pytest", code, time.monotonic() - began))
     print("\nwk test:")
     for name, code, seconds in results:

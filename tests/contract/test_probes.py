@@ -672,10 +672,12 @@ class LocalShell:
     def get(self, name: str) -> Any:
         return self
 
+    async def close(self) -> None: ...
+
 
 def far(kind: str, shell: LocalShell | None = None, timeout_s: float = 3.0, **options: object) -> Reading:
     host: Any = shell or LocalShell()
-    tools = Tools(pool=lambda: host, hosts={"far": Host("far", "ssh", "198.51.100.9")})
+    tools = Tools(make_pool=lambda hosts: host, hosts={"far": Host("far", "ssh", "198.51.100.9")})
     tools.databases = {"shop": Database("shop", "sqlite", str(options.pop("path_of_database", "")))}
     return ask(check(kind, timeout_s=timeout_s, where="host", host="far", **options), tools)
 

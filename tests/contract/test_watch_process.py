@@ -232,7 +232,8 @@ def test_nothing_heavy_is_loaded(running: Running) -> None:
     assert "pyreqwest" not in mapped  # no http check in this ops repo
     assert "/django/" not in mapped and "psycopg" not in mapped
     code = (
-        "import sys; import watchkeeper.programs.watch, watchkeeper.bootstrap.watch, watchkeeper.adapters.watch_socket; "
+        "import sys; import watchkeeper.programs.watch, watchkeeper.bootstrap.watch; "
+        "import watchkeeper.adapters.watch_socket; "
         "print([m for m in ('django', 'asyncssh', 'pyreqwest', 'psycopg', 'apprise', 'cryptography', "
         "'watchkeeper.engine.embedded') if m in sys.modules])"
     )

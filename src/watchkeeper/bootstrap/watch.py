@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,24 +47,15 @@ def build_watch(ops: Path, state: Path, *, clock: Clock = time.time, limits: Lim
 
 def build_probes(ops: Path, pings: ReadingsWriter | None = None) -> Probes:
     """The probes for one process; without `pings` heartbeats cannot be asked. Hosts are loaded at their first use."""
-    tools = Tools(pings=pings, base=ops)
-    made: dict[str, object] = {}
 
-    def pool() -> HostsPort:
-        hosts = made.get("pool")
-        if hosts is None:
-            from watchkeeper.adapters.hosts.pool import Hosts
+    def make_pool(hosts: Mapping[str, Host]) -> HostsPort:
+        from watchkeeper.adapters.hosts.pool import Hosts
 
-            hosts = made["pool"] = Hosts(tools.hosts)
-        return hosts  # type: ignore[return-value]
+        return Hosts(hosts)
 
-    def local() -> HostPort:
-        here = made.get("local")
-        if here is None:
-            from watchkeeper.adapters.hosts.local import LocalHost
+    def make_local() -> HostPort:
+        from watchkeeper.adapters.hosts.local import LocalHost
 
-            here = made["local"] = LocalHost(Host("here", "local"))
-        return here  # type: ignore[return-value]
+        return LocalHost(Host("here", "local"))
 
-    tools.pool, tools.local = pool, local
-    return Probes(tools)
+    return Probes(Tools(make_pool, make_local, pings, ops))

@@ -154,7 +154,8 @@ def build_asgi() -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     from watchkeeper.faces.web.live import Live
 
     django.setup()
-    return Live(WSGIMiddleware(WSGIHandler(), workers=8))
+    pages: Any = WSGIMiddleware(WSGIHandler(), workers=8)
+    return Live(pages)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from watchkeeper.core.conditions.rules import parse_rule
 from watchkeeper.core.errors import Invalid, NotFound
 from watchkeeper.core.inventory.values import Check, Inventory, Probe, Service, Team
 from watchkeeper.services.checks import Limits, Watch, ask_once
+from watchkeeper.services.checks.book import Book
 from watchkeeper.services.checks.lateness import Lateness
 from watchkeeper.services.checks.plan import Plan, fraction
 from watchkeeper.services.ports import Ping
@@ -530,3 +531,18 @@ def test_asking_once_without_a_store() -> None:
             await ask_once(held, probes, ["shop/none"])
 
     play(story)
+
+
+def test_what_a_failed_commit_gives_back_goes_before_what_came_meanwhile() -> None:
+    book, web = Book(), check("web")
+    for status in (200, 500):
+        book.take(web, Reading(web.key, EPOCH + status, 0.0, {"status": status}))
+    failed = book.drain()
+    for number in (1, 2):
+        book.take(web, Reading(web.key, EPOCH + 600 + number, 0.0, {"status": 200}))
+    book.put_back(failed)
+    again = book.drain()
+    assert [flip.after for flip in again.flips] == [State.CRIT, State.OK]
+    assert [each.reading.at - EPOCH for each in again.readings] == [200, 500, 601, 602]
+    assert again.settled[web.key].state is State.OK
+    assert not book.drain()

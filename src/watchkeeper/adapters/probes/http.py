@@ -101,7 +101,7 @@ def failed(kind: str, problem: str, latency_s: float, **more: Value) -> Answer:
 
 
 _CAUSES = (  # a piece of a nested cause, the kind, and the words of the sentence
-    ("connection refused", "refused", "refused the connection: nothing listens there"),
+    ("connection refused", "refused", "refused the connection"),
     ("connection reset", "reset", "reset the connection before it answered"),
     ("closed before message completed", "closed", "closed the connection without an answer"),
     ("end of file before message length", "closed", "closed the connection in the middle of its answer"),
@@ -166,7 +166,7 @@ _CURL = """command -v curl >/dev/null 2>&1 || {{ echo 'WK-no-curl' >&2; exit 0; 
 -w '%{{stderr}}WK-http %{{http_code}} %{{time_total}}\\n'; printf 'WK-exit %s\\n' "$?" >&2; }} | head -c {limit}"""
 
 _CURL_EXITS = {
-    7: ("refused", "refused the connection: nothing listens there"),
+    7: ("refused", "refused the connection"),
     28: ("timeout", "gave no complete answer in time"),
     35: ("tls", "failed in the TLS handshake"),
     47: ("redirects", "redirected more than 10 times"),

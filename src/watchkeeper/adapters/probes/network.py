@@ -15,7 +15,7 @@ from watchkeeper.core.inventory.values import Check
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 _THEIRS = {
-    errno.ECONNREFUSED: ("refused", "refused the connection: nothing listens there"),
+    errno.ECONNREFUSED: ("refused", "refused the connection"),
     errno.ECONNRESET: ("reset", "reset the connection"),
     errno.EPIPE: ("reset", "closed the connection"),
     errno.EHOSTUNREACH: ("unreachable", "cannot be reached: no route to host"),

@@ -53,12 +53,15 @@ class Probes:
         changed = self._tools.hosts != hosts
         self._tools.hosts, self._tools.databases, self._tools.secret = hosts, databases, secret
         if changed and self._tools.pool is not None:
-            self._tools.pool().replace(hosts)
+            self._tools.pool.replace(hosts)
 
     async def close(self) -> None:
         """End open connections and threads; asks under way end with an error reading."""
         for asker in self._askers.values():
             await asker.close()
+        for opened in (self._tools.pool, self._tools.local):
+            if opened is not None:
+                await opened.close()
         if self._tools.threads is not None:
             self._tools.threads.shutdown(wait=False, cancel_futures=True)
 

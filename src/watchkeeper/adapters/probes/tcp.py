@@ -77,7 +77,7 @@ async def _ask_far(check: Check, far: Reader, host: str, port: int) -> Answer:
     if result.timed_out or result.exit_code is None or "timed out" in said:
         return _failed("timeout", f"{where} gave no answer within {check.timeout_s:g} s.", False, result.duration_s)
     if "refused" in said:
-        return _failed("refused", f"{where} refused the connection: nothing listens there.", False, result.duration_s)
+        return _failed("refused", f"{where} refused the connection.", False, result.duration_s)
     if "No route to host" in said:
         return _failed("unreachable", f"{where} cannot be reached: no route to host.", False, result.duration_s)
     return _failed("network", f"{where} could not be asked ({last_line(result.error)}).", True, result.duration_s)

@@ -97,19 +97,21 @@ class Distant:
 class Tools:
     """Surroundings of the probes; hosts, databases and secrets change with the inventory.
 
-    pool: the hosts, made at the first use so that an inventory without SSH never loads an SSH client.
-    local: commands of this machine, for checks of services without a host.
+    make_pool: makes the hosts, at the first use, so that an inventory without SSH never loads an SSH client.
+    make_local: makes the commands of this machine, for checks of services without a host.
     base: the ops repo, against which relative paths of SQLite files are resolved.
     """
 
-    pool: Callable[[], HostsPort] | None = None
-    local: Callable[[], HostPort] | None = None
+    make_pool: Callable[[Mapping[str, Host]], HostsPort] | None = None
+    make_local: Callable[[], HostPort] | None = None
     pings: Pings | None = None
     base: Path = Path()
     hosts: Mapping[str, Host] = field(default_factory=dict)
     databases: Mapping[str, Database] = field(default_factory=dict)
     secret: Callable[[str], str] | None = None
     threads: ThreadPoolExecutor | None = None
+    pool: HostsPort | None = None
+    local: HostPort | None = None
 
     def far(self, check: Check) -> Reader | None:
         """The SSH host this check is asked on, or None when it is asked in this process."""
@@ -130,8 +132,10 @@ class Tools:
         if check.where == "host" and check.host is not None:
             return self._pool().get(check.host)
         if self.local is None:
-            raise NoAnswer("Commands cannot be run here.", "Give the service a host.")
-        return self.local()
+            if self.make_local is None:
+                raise NoAnswer("Commands cannot be run here.", "Give the service a host.")
+            self.local = self.make_local()
+        return self.local
 
     def revealed(self, text: str) -> str:
         """The text, or the secret that ``secret:NAME`` stands for. Blocking: a secret may come from a command."""
@@ -143,8 +147,10 @@ class Tools:
 
     def _pool(self) -> HostsPort:
         if self.pool is None:
-            raise NoAnswer("No host can be reached from here.", "Ask the running watch instead.")
-        return self.pool()
+            if self.make_pool is None:
+                raise NoAnswer("No host can be reached from here.", "Ask the running watch instead.")
+            self.pool = self.make_pool(self.hosts)
+        return self.pool
 
     async def in_thread(self, timeout_s: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work on the probes' own threads; TimeoutError after `timeout_s` (the thread may go on)."""

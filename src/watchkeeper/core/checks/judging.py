@@ -47,9 +47,9 @@ def brief(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _with_problem(phrase: str, values: Mapping[str, Value]) -> str:
-    """The probe's own sentence, where it has one, after the measured number."""
+    """The probe's own sentence, where it has one, then the measured number."""
     problem = values.get("problem")
-    return f"{phrase} ({problem.rstrip('.')[:TEXT_LIMIT]})" if isinstance(problem, str) and problem else phrase
+    return f"{problem.rstrip('.')[:TEXT_LIMIT]}; {phrase}" if isinstance(problem, str) and problem else phrase
 
 
 def _fine(check: Check, values: Mapping[str, Value]) -> str:

@@ -43,6 +43,11 @@ def check_name(key: str) -> str:
     return key.partition("/")[2].partition("@")[0]
 
 
+def headline(reason: str) -> str:
+    """A reason in short: what happened, without the rule that stands behind the semicolon."""
+    return reason.partition("; ")[0]
+
+
 def failing(flip: Flip, check: Check | None) -> FailingCheck:
     """The failing check that this flip brings to an incident."""
     return FailingCheck(
@@ -64,7 +69,7 @@ def opened(flip: Flip, service: Service | None, check: Check | None, now: float)
         host=flip.host,
         status=Status.OPEN,
         severity=severity_of(service, flip.after),
-        title=f"{flip.check}: {flip.reason}",
+        title=f"{flip.check}: {headline(flip.reason)}",
         opened_at=now,
         checks=(failing(flip, check),),
     )

@@ -17,7 +17,7 @@ from watchkeeper.faces.web import chart, pages, runs, track
 
 PAGE = 50
 UNMOVED = frozenset({RunState.READY, RunState.PARKED, RunState.FAILED, RunState.UNPROVEN, RunState.CANCELLED})
-PARTS = ("top", "needs", "readings", "run", "side", "told")
+PARTS = ("top", "needs", "readings", "run", "side", "timeline", "told")
 
 
 @pages.page
@@ -82,7 +82,8 @@ def _versions(context: dict[str, Any]) -> dict[str, str]:
         "needs": pages.version_of([each.approval.id for each in context["waiting"]]),
         "readings": pages.version_of([each.version for each in context["charts"]], incident),
         "run": steps,
-        "side": pages.version_of(context["suspects"], len(context["timeline"])),
+        "side": pages.version_of(context["suspects"]),
+        "timeline": pages.version_of(len(context["timeline"]), context["timeline"][0].id if context["timeline"] else 0),
         "told": pages.version_of(context["told"]),
     }
 

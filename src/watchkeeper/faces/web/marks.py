@@ -194,7 +194,7 @@ def prose(text: str) -> SafeString:
     position = 0
     for match in _FENCED.finditer(text):
         parts.extend(_paragraphs(text[position : match.start()]))
-        parts.append(format_html('<pre class="out" tabindex="0" role="region" aria-label="Exact text">{}</pre>', match.group(2).rstrip("\n")))
+        parts.append(format_html('<pre class="out" tabindex="0" role="group" aria-label="Exact text">{}</pre>', match.group(2).rstrip("\n")))
         position = match.end()
     parts.extend(_paragraphs(text[position:]))
     return format_html_join("", "{}", ((part,) for part in parts))

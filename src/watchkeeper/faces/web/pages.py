@@ -190,7 +190,7 @@ def version_of(*parts: object) -> str:
 def door(request: HttpRequest, error: Forbidden) -> HttpResponse:
     """The refusal, with the way in. It tells nothing about the team."""
     # A link followed from another site comes without the strict cookie; followed once more from here it has it.
-    again = request.path if request.method in ("GET", "HEAD") and request.path != "/enter" else "/"
+    again = "/" + request.path.lstrip("/\\") if request.method in ("GET", "HEAD") and request.path != "/enter" else "/"
     return render(request, "door.html", {"error": error, "again": again}, 403)
 
 

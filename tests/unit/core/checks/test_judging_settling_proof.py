@@ -51,7 +51,7 @@ def read(at: float = 0.0, error: str | None = None, latency_s: float = 0.1, **va
             make("http", crit="status == 0"),
             read(status=0, problem="127.0.0.1 refused the connection."),
             CRIT,
-            "status 0, crit == 0 (127.0.0.1 refused the connection)",
+            "127.0.0.1 refused the connection; status 0, crit == 0",
         ),
     ],
 )
