@@ -240,7 +240,7 @@ def test_http_refused_is_an_answer_that_fails() -> None:
     assert reading.error is None
     assert (reading.values["status"], reading.values["connected"]) == (0, False)
     assert reading.values["error_kind"] == "refused"
-    assert "nothing listens there" in str(reading.values["problem"])
+    assert "refused the connection" in str(reading.values["problem"])
 
 
 def test_http_that_accepts_and_never_answers_ends_at_the_timeout() -> None:

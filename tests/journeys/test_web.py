@@ -228,12 +228,13 @@ def watched(browser: Any, house: House, **options: Any) -> tuple[Any, list[str]]
 def test_the_incident_in_a_browser(browser: Any, house: House, url: str, scheme: str) -> None:
     """A failing check appears by itself, its step waits, the button works, the lines come live, and the proof is told."""
     from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect
 
     page, heard = watched(browser, house, color_scheme=scheme, viewport={"width": 1440, "height": 900})
-    page.wait_for_function("document.querySelector('.truth').textContent.includes('are OK')")
+    expect(page.locator(".truth")).to_contain_text("are OK")
     house.break_("shop")
-    page.wait_for_function("document.querySelector('.truth').textContent.includes('waits for you')", timeout=15_000)
-    page.wait_for_function("document.title.startsWith('P2 shop')", timeout=5_000)
+    expect(page.locator(".truth")).to_contain_text("waits for you", timeout=15_000)
+    expect(page).to_have_title(re.compile("^P2 shop: "))
     audit(Axe(), page, url + "/")
     page.get_by_role("link", name="Read and decide").first.click()
     page.wait_for_url("**/incidents/*")
@@ -241,10 +242,10 @@ def test_the_incident_in_a_browser(browser: Any, house: House, url: str, scheme:
     page.get_by_role("button", name="Approve these").click()
     page.wait_for_selector("[data-stream]", timeout=8_000)
     page.evaluate(WATCH_LINES)
-    page.wait_for_function("window.lines && window.lines.length >= 2", timeout=8_000)
-    for arrived, printed in page.evaluate("window.lines")[1:]:
+    lines = house.until(lambda: len(found := page.evaluate("window.lines")) >= 2 and found, 8, "lines come live")
+    for arrived, printed in lines:
         assert 0 <= arrived - printed < 1.0
-    page.wait_for_function("document.querySelector('h1').textContent.includes('proven by the same checks')", timeout=20_000)
+    expect(page.locator("h1")).to_contain_text("proven by the same checks", timeout=20_000)
     assert "onerror" in page.inner_text("#run")
     audit(Axe(), page, page.url.partition("#")[0])
     assert page.title() != "owned"
