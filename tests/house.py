@@ -44,7 +44,9 @@ class House:
         """Write a file of the ops repo."""
         (self.ops / path).write_text(text)
 
-    def service(self, name: str, fix: str = "", mode: str = "auto", more: str = "", respond: str = "", runbook: str = "") -> None:
+    def service(
+        self, name: str, fix: str = "", mode: str = "auto", more: str = "", respond: str = "", runbook: str = ""
+    ) -> None:
         """A service that is healthy while its flag exists, and its runbook. `fix` defaults to making the flag again."""
         flag = self.flags / name
         flag.touch()
@@ -70,7 +72,15 @@ class House:
     def start(self, *names: str) -> None:
         """Start watch and main (or the named ones) and wait until main answers."""
         for name in names or ("watch", "main"):
-            command = [sys.executable, "-m", f"watchkeeper.programs.{name}", "--ops", str(self.ops), "--state", str(self.state)]
+            command = [
+                sys.executable,
+                "-m",
+                f"watchkeeper.programs.{name}",
+                "--ops",
+                str(self.ops),
+                "--state",
+                str(self.state),
+            ]
             if name == "main":
                 command += ["--port", "0"]
             log = (self.root / f"{name}.log").open("ab")
@@ -168,5 +178,3 @@ class House:
         """Take the flags away."""
         for name in names:
             (self.flags / name).unlink()
-
-

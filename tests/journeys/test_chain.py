@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.house import House
+
 from watchkeeper.core.errors import Forbidden, NotFound, Usage
 
 
@@ -116,7 +116,11 @@ def test_one_changed_byte_voids_the_grant(house: House) -> None:
     house.grant("voided")
     path = house.ops / "runbooks/voided.md"
     path.write_text(path.read_text() + "\n")
-    house.until(lambda: _digest(house, "voided") != house.get("/grants")["grants"][0]["runbook_digest"], 5, "the change is loaded")
+    house.until(
+        lambda: _digest(house, "voided") != house.get("/grants")["grants"][0]["runbook_digest"],
+        5,
+        "the change is loaded",
+    )
     house.break_("voided")
     run = waiting(house, "voided")
     assert run["mode"] == "propose"
@@ -135,7 +139,9 @@ def test_editing_the_check_does_not_close_its_incident(house: House) -> None:
     path = house.ops / "services/edited.yaml"
     path.write_text(path.read_text().replace(f"test -e {house.flags / 'edited'}", "exit 0"))
     incident = house.until(
-        lambda: (found := house.incident("edited")) and "edited while" in str(found["escalated_why"]) and found, 15, "escalated"
+        lambda: (found := house.incident("edited")) and "edited while" in str(found["escalated_why"]) and found,
+        15,
+        "escalated",
     )
     assert incident["status"] == "open"
 
@@ -145,7 +151,9 @@ def test_deleting_the_check_does_not_close_its_incident(house: House) -> None:
     waiting(house, "removed")
     (house.ops / "services/removed.yaml").unlink()
     incident = house.until(
-        lambda: (found := house.incident("removed")) and "deleted while" in str(found["escalated_why"]) and found, 15, "escalated"
+        lambda: (found := house.incident("removed")) and "deleted while" in str(found["escalated_why"]) and found,
+        15,
+        "escalated",
     )
     assert incident["status"] == "open"
 
@@ -228,7 +236,9 @@ def test_a_check_that_nothing_answers_is_escalated_at_once(house: House) -> None
     house.break_("lonely")
     incident = house.escalated("lonely")
     assert "no runbook answers" in incident["escalated_why"]
-    house.until(lambda: any('"escalated"' in page and "lonely" in page for page in house.pages()), 5, "somebody is told")
+    house.until(
+        lambda: any('"escalated"' in page and "lonely" in page for page in house.pages()), 5, "somebody is told"
+    )
 
 
 def test_acknowledging_falls_back_to_asking(house: House) -> None:
@@ -259,7 +269,9 @@ def test_a_run_by_hand_without_verification_says_so_and_is_logged(house: House) 
     with pytest.raises(Usage, match="has changed since its plan was shown"):
         house.post("/runs", runbook="runbooks/manual.md", service="manual", digest="0" * 64)
     run = house.post("/runs", runbook="runbooks/manual.md", service="manual", digest=plan["plan"]["digest"])["run"]
-    done = house.until(lambda: (found := house.get(f"/runs/{run['id']}")["run"])["ended_at"] and found, 10, "the run ends")
+    done = house.until(
+        lambda: (found := house.get(f"/runs/{run['id']}")["run"])["ended_at"] and found, 10, "the run ends"
+    )
     assert done["state"] == "done"
     assert "not verified" in done["message"]
     assert house.get(f"/log/{done['entry']}")["entry"]["facts"]["run"] == run["id"]

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.house import House
 
 
@@ -52,7 +51,11 @@ def test_killed_in_the_middle_of_a_changing_step(house: House, victims: tuple[st
     assert [run["state"] for run in incident["runs"]] == ["proven"]
     entries = house.get("/log")["entries"]
     assert [entry["facts"].get("incident") for entry in entries] == [incident["id"]]
-    house.until(lambda: _keys(house) >= {f"incident-{incident['id']}.0-opened", f"incident-{incident['id']}.0-closed"}, 10, "told")
+    house.until(
+        lambda: _keys(house) >= {f"incident-{incident['id']}.0-opened", f"incident-{incident['id']}.0-closed"},
+        10,
+        "told",
+    )
 
 
 def _keys(house: House) -> set[str]:
@@ -102,7 +105,17 @@ def test_killed_again_and_again_the_step_still_runs_once(house: House) -> None:
 
 def test_a_second_main_on_the_same_state_is_refused(house: House) -> None:
     started(house)
-    command = [sys.executable, "-m", "watchkeeper.programs.main", "--ops", str(house.ops), "--state", str(house.state), "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "watchkeeper.programs.main",
+        "--ops",
+        str(house.ops),
+        "--state",
+        str(house.state),
+        "--port",
+        "0",
+    ]
     second = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert second.returncode == 5
     assert "is in use by process" in second.stderr

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-
 from tests.house import House
 
 POLICY = (

@@ -14,6 +14,7 @@ from pathlib import Path
 from watchkeeper.adapters.hosts.blocking import BlockingHosts
 from watchkeeper.adapters.notifiers import Notifiers
 from watchkeeper.adapters.repositories.directory import DirectoryRepository
+from watchkeeper.adapters.repositories.last_good import LastGood
 from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.adapters.watch_socket import WatchClient
 from watchkeeper.core.checks.values import Judged
@@ -78,7 +79,9 @@ class Application:
         checks = self.holder.current.checks
         wanted: list[str] = []
         for name in names or list(checks):
-            found = [key for key, check in checks.items() if name in (key, check.service) or key.partition("@")[0] == name]
+            found = [
+                key for key, check in checks.items() if name in (key, check.service) or key.partition("@")[0] == name
+            ]
             if not found:
                 raise NotFound(f"There is no check or service {name}.", "List them: wk status.")
             wanted.extend(found)
@@ -119,7 +122,7 @@ def open_application(ops: Path, state: Path, clock: Clock = time.time) -> Applic
     os.environ["WATCHKEEPER_STATE"] = str(state)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "watchkeeper.settings")
     repository = DirectoryRepository(ops)
-    holder = InventoryHolder(repository, clock)
+    holder = InventoryHolder(repository, clock, last_good=LastGood(state))
     holder.refresh()
     store = Store.open(state)
     secrets = SecretReader(ops)
@@ -139,7 +142,7 @@ def _assemble(
     responder = Responder(holder)
     steps = StepRunner(hosts, evidence, secrets.known, clock, _installation(store))
     segments = Segments(store, steps, responder, holder, clock)
-    engine = EmbeddedEngine(store, segments.execute, lambda run: end_commands(steps, run))
+    engine = EmbeddedEngine(store, segments.execute, lambda run: end_commands(steps, run), segments.give_up)
     automation = Automation(store, clock)
     return Application(
         ops=ops,
@@ -188,7 +191,9 @@ def end_commands(steps: StepRunner, run: Run) -> None:
             try:
                 steps.cancel(step)
             except NoAnswer as error:
-                logging.getLogger(__name__).warning("run %s cannot be cancelled on %s: %s", run.id, step.plan.host, error)
+                logging.getLogger(__name__).warning(
+                    "run %s cannot be cancelled on %s: %s", run.id, step.plan.host, error
+                )
 
 
 def _free_disk(state: Path) -> tuple[float, float]:

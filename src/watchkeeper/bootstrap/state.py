@@ -17,7 +17,9 @@ def prepare_state(state: Path) -> Path:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = state.stat()
     except OSError as error:
-        raise Invalid(f"The state directory {state} cannot be made: {error.strerror}.", "Choose another with --state.") from error
+        raise Invalid(
+            f"The state directory {state} cannot be made: {error.strerror}.", "Choose another with --state."
+        ) from error
     if found.st_uid != os.getuid():
         raise Invalid(f"The state directory {state} belongs to another user.", "Run as that user, or choose --state.")
     if found.st_mode & 0o077:
@@ -34,7 +36,9 @@ def lock_state(state: Path, name: str = "lock") -> None:
     except OSError as error:
         holder = os.read(handle, 64).decode(errors="replace").strip() or "another process"
         os.close(handle)
-        raise Locked(f"{state} is in use by process {holder}.", "Talk to it with wk status, or stop it first.") from error
+        raise Locked(
+            f"{state} is in use by process {holder}.", "Talk to it with wk status, or stop it first."
+        ) from error
     os.ftruncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
     _held[str(path)] = handle

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from watchkeeper.adapters.probes import Probes, Tools
 from watchkeeper.adapters.repositories.directory import DirectoryRepository
+from watchkeeper.adapters.repositories.last_good import LastGood
 from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.core.inventory.values import Host, Inventory
 from watchkeeper.services.checks import Limits, Watch
@@ -41,7 +42,7 @@ def build_watch(ops: Path, state: Path, *, clock: Clock = time.time, limits: Lim
         return secrets.value
 
     probes = build_probes(ops, pings=readings)
-    holder = InventoryHolder(DirectoryRepository(ops), clock)
+    holder = InventoryHolder(DirectoryRepository(ops), clock, last_good=LastGood(state))
     return BuiltWatch(Watch(holder, probes, readings, clock, secrets_of, limits=limits), probes, readings)
 
 

@@ -21,11 +21,21 @@ BEAT_S = 1.0
 
 
 class EmbeddedEngine:
-    """Implements EnginePort. `execute(run)` runs one segment; `end_step(step)` ends the command of a cancelled run."""
+    """Implements EnginePort.
+
+    execute(run) runs one segment; end_commands(run) ends the commands of a cancelled run; give_up(run, sentence) ends a
+    run whose segment failed by a fault of ours, so that it neither stays running nor hides itself.
+    """
 
     def __init__(
-        self, store: StorePort, execute: Callable[[int], None], end_commands: Callable[[Run], None], workers: int = 8
+        self,
+        store: StorePort,
+        execute: Callable[[int], None],
+        end_commands: Callable[[Run], None],
+        give_up: Callable[[int, str], None],
+        workers: int = 8,
     ) -> None:
+        self._give_up = give_up
         self._store = store
         self._execute = execute
         self._end_commands = end_commands
@@ -76,15 +86,13 @@ class EmbeddedEngine:
             self._wake.set()
 
     def _fail(self, number: int, error: Exception) -> None:
-        """A fault of ours must not leave a run running for ever, nor hide itself."""
-        sentence = error.sentence if isinstance(error, WatchkeeperError) else f"fault of watchkeeper: {type(error).__name__}"
-
-        def work(session: Session) -> None:
-            run = session.run(number)
-            if run.state is RunState.RUNNING:
-                session.save_run(replace(run, state=RunState.PARKED, parked_why=f"The segment failed: {sentence}."))
-
-        self._store.write(work)
+        told = (
+            error.sentence if isinstance(error, WatchkeeperError) else f"fault of watchkeeper: {type(error).__name__}"
+        )
+        try:
+            self._give_up(number, told)
+        except Exception:
+            log.exception("run %s cannot be given up; the next start picks it up", number)
 
     def nudge(self) -> None:
         """Look for ready runs now."""

@@ -66,7 +66,9 @@ class Door:
             if wanted == "drill" and sample:
                 return Caller(DRILL, way)
             if wanted not in ("", "local"):
-                raise Forbidden(f"Actor {wanted!r} is not known here.", "Leave it out to act as the owner of the state.")
+                raise Forbidden(
+                    f"Actor {wanted!r} is not known here.", "Leave it out to act as the owner of the state."
+                )
             return Caller(LOCAL, way)
         visitor = cookies.get(COOKIE, "")
         if visitor and self._known(visitor):
@@ -81,5 +83,3 @@ class Door:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-

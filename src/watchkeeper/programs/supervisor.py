@@ -28,12 +28,14 @@ class Program:
         self.command = [sys.executable, "-m", f"watchkeeper.programs.{name}", *arguments]
         self.child: subprocess.Popen[bytes] | None = None
         self.failures = 0
+        self.starts = 0
         self.started = 0.0
         self.due = 0.0
 
     def start(self) -> None:
         """Start it now."""
         self.child = subprocess.Popen(self.command)
+        self.starts += 1
         self.started = time.monotonic()
 
     def look(self) -> int | None:
@@ -62,7 +64,7 @@ def main(arguments: list[str]) -> int:
             ended = program.look()
             if ended is not None:
                 print(f"wk up: {program.name} ended with {_word(ended)}", file=sys.stderr, flush=True)
-                if ended in (REFUSED, WRONG) and program.failures <= 1:
+                if ended in (REFUSED, WRONG) and program.starts == 1:
                     code = ended
                     stopping.append(0)
             elif program.child is None and time.monotonic() >= program.due:

@@ -21,7 +21,12 @@ class Changes:
     """Looks at what may have changed; called on a slow beat, and at once when an incident opens."""
 
     def __init__(
-        self, store: StorePort, hosts: BlockingHostsPort, repository: OpsRepositoryPort, holder: InventoryHolder, clock: Clock
+        self,
+        store: StorePort,
+        hosts: BlockingHostsPort,
+        repository: OpsRepositoryPort,
+        holder: InventoryHolder,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._hosts = hosts
@@ -76,7 +81,16 @@ class Changes:
             return None
         word = "was removed" if digest == "missing" else "appeared" if before == "missing" else "was edited"
         at = min(modified_at, self._clock())
-        return Change(0, at, "configuration", f"{path} {word}", f"somebody on {host}", service.name, host, f"{before[:12]} to {digest[:12]}")
+        return Change(
+            0,
+            at,
+            "configuration",
+            f"{path} {word}",
+            f"somebody on {host}",
+            service.name,
+            host,
+            f"{before[:12]} to {digest[:12]}",
+        )
 
     # ---- commits -----------------------------------------------------------------------------------------------------
 

@@ -65,7 +65,9 @@ class Doctor:
         if isinstance(late, int | float):
             words += f", asked late by {format_duration(float(late))} at most in 99 of 100"
             if late > 1.0:
-                return Finding("watch", State.WARN, words, "The machine is too slow for these intervals: raise `every`.")
+                return Finding(
+                    "watch", State.WARN, words, "The machine is too slow for these intervals: raise `every`."
+                )
         return Finding("watch", State.OK, words)
 
     def _inventory(self) -> Finding:
@@ -79,26 +81,43 @@ class Doctor:
         found = self._verify()
         if found.ok:
             return Finding("operations log", State.OK, f"{found.entries} entries, the chain holds")
-        return Finding("operations log", State.CRIT, found.sentence, "Look at it: wk log verify. Restore the entry from a backup.")
+        return Finding(
+            "operations log", State.CRIT, found.sentence, "Look at it: wk log verify. Restore the entry from a backup."
+        )
 
     def _disk(self) -> Finding:
         free, total = self._free_disk()
         share = 100 * free / total if total else 0.0
         words = f"{free / 1e9:.1f} GB free for the state directory, {share:.0f} %"
         if free < 200e6:
-            return Finding("disk for state", State.CRIT, words, "Free some space: without it pages and evidence are lost.")
-        return Finding("disk for state", State.OK if free > 1e9 else State.WARN, words, "" if free > 1e9 else "Free some space.")
+            return Finding(
+                "disk for state", State.CRIT, words, "Free some space: without it pages and evidence are lost."
+            )
+        return Finding(
+            "disk for state", State.OK if free > 1e9 else State.WARN, words, "" if free > 1e9 else "Free some space."
+        )
 
     def _channels(self) -> list[Finding]:
         team = self._holder.current.team
         if not team.channels:
-            return [Finding("channels", State.CRIT, "No channel is declared: nobody can be told.", "Add channels to watchkeeper.yaml.")]
+            return [
+                Finding(
+                    "channels",
+                    State.CRIT,
+                    "No channel is declared: nobody can be told.",
+                    "Add channels to watchkeeper.yaml.",
+                )
+            ]
         with self._store.read() as session:
             undelivered = [each for each in session.notifications(undelivered=True) if each.failed]
         if undelivered:
             newest = undelivered[0]
             words = f"{len(undelivered)} pages were not delivered; newest: {newest.last_error or 'no channel'}"
-            return [Finding("channels", State.CRIT, words, "Mend the channel in watchkeeper.yaml; delivery goes on by itself.")]
+            return [
+                Finding(
+                    "channels", State.CRIT, words, "Mend the channel in watchkeeper.yaml; delivery goes on by itself."
+                )
+            ]
         return [Finding("channels", State.OK, f"{', '.join(channel.name for channel in team.channels)}; nothing waits")]
 
     def _host(self, host: Host) -> Finding:
@@ -114,10 +133,16 @@ class Doctor:
         said = f"answers in {format_duration(took)}"
         missing = [what for what in ("setsid", "spool", "bash") if what not in words]
         if host.become and "sudo" not in words:
-            return Finding(name, State.CRIT, f"{said}, but sudo asks for a password", "Allow `sudo -n` for this user (NOPASSWD).")
+            return Finding(
+                name, State.CRIT, f"{said}, but sudo asks for a password", "Allow `sudo -n` for this user (NOPASSWD)."
+            )
         if "setsid" in missing or "spool" in missing:
             why = " and ".join(missing)
-            return Finding(name, State.CRIT, f"{said}, but {why} is missing", "Changing steps are refused there until it exists.")
+            return Finding(
+                name, State.CRIT, f"{said}, but {why} is missing", "Changing steps are refused there until it exists."
+            )
         if abs(offset) > 5:
-            return Finding(name, State.WARN, f"{said}, its clock is off by {format_duration(abs(offset))}", "Set its clock (NTP).")
+            return Finding(
+                name, State.WARN, f"{said}, its clock is off by {format_duration(abs(offset))}", "Set its clock (NTP)."
+            )
         return Finding(name, State.OK, said)

@@ -74,11 +74,19 @@ class History:
             first = self._past.first_reading(check) if check in flips and check not in before else None
             lines[check] = list(_line(flips.get(check, ()), before.get(check), settled.get(check), first, since, until))
         gaps = [Stretch(max(a, since), min(b, until), State.UNKNOWN) for a, b in self._past.gaps(since) if a < until]
-        return {name: fold([*(s for check in checks for s in lines[check]), *gaps], since, until) for name, checks in groups.items()}
+        return {
+            name: fold([*(s for check in checks for s in lines[check]), *gaps], since, until)
+            for name, checks in groups.items()
+        }
 
 
 def _line(
-    flips: Sequence[Flip], before: State | None, settled: Settled | None, first: float | None, since: float, until: float
+    flips: Sequence[Flip],
+    before: State | None,
+    settled: Settled | None,
+    first: float | None,
+    since: float,
+    until: float,
 ) -> Iterable[Stretch]:
     """The stretches of one check; what lies before its first known state is left out. first: its oldest reading."""
     state, start = before, since

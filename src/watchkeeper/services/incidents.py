@@ -15,6 +15,7 @@ from watchkeeper.core.incidents.values import Ending, Event, FailingCheck, Incid
 from watchkeeper.core.inventory.values import Check
 from watchkeeper.core.log.drafts import incident_entry
 from watchkeeper.core.runs.values import ENDED, Run, RunState, StepState
+from watchkeeper.core.times import utc_text
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Clock, JournalPort, Session, StorePort, WatchPort
@@ -53,7 +54,9 @@ class Incidents:
             for held in incident.checks
             if not held.lost
         }
-        seen = tuple(rules.examine(incident, h, checks.get(h.check), readings.get(h.check, [])) for h in incident.checks)
+        seen = tuple(
+            rules.examine(incident, h, checks.get(h.check), readings.get(h.check, [])) for h in incident.checks
+        )
         if seen == incident.checks and rules.ending_of(incident) is None:
             return False
         return self._store.write(lambda session: self._settle(session, incident.id, readings))
@@ -65,15 +68,17 @@ class Incidents:
             return False
         checks = self._holder.current.checks
         now = self._clock()
-        seen = tuple(rules.examine(incident, h, checks.get(h.check), readings.get(h.check, [])) for h in incident.checks)
+        seen = tuple(
+            rules.examine(incident, h, checks.get(h.check), readings.get(h.check, [])) for h in incident.checks
+        )
         self._note_progress(session, incident, replace(incident, checks=seen), now)
         incident = replace(incident, checks=seen)
         session.save_incident(incident)
         lost = next((held.lost for held in seen if held.lost), None)
         if lost:
             escalate(session, self._holder.current, number, now, f"{lost}, so it cannot prove the recovery")
-        ending = rules.ending_of(incident)
         runs = session.runs(incident=number, limit=50)
+        ending = rules.ending_of(incident, fix_holds=any(_holds(run) for run in runs))
         if ending is None or any(_changing(run) for run in runs):
             return False
         self._close(session, incident, ending, runs, now)
@@ -108,7 +113,9 @@ class Incidents:
 
     def _end_run(self, session: Session, run: Run, ending: Ending, now: float) -> None:
         if run.state is RunState.VERIFYING and ending is Ending.FIXED:
-            session.save_run(replace(run, state=RunState.PROVEN, ended_at=now, message="proven by the checks of the incident"))
+            session.save_run(
+                replace(run, state=RunState.PROVEN, ended_at=now, message="proven by the checks of the incident")
+            )
             return
         for step in run.steps:
             if step.state in (StepState.PLANNED, StepState.WAITS):
@@ -181,7 +188,9 @@ class Incidents:
     def note(self, number: int, actor: Actor, text: str) -> Incident:
         """Add a note to the timeline, also of a closed incident."""
         if not text.strip():
-            raise Usage("The note is empty.", 'Write it behind the number: wk incidents note 12 "restarted the router".')
+            raise Usage(
+                "The note is empty.", 'Write it behind the number: wk incidents note 12 "restarted the router".'
+            )
 
         def work(session: Session) -> Incident:
             incident = session.incident(number)
@@ -197,7 +206,7 @@ class Incidents:
             incident = _open(session, number)
             now = self._clock()
             session.save_incident(replace(incident, escalated_at=None))
-            why = reason.strip() or f"{actor.name} asked for help"
+            why = reason.strip() or f"{actor.name} asked for help at {utc_text(now)}"
             escalate(session, self._holder.current, number, now, why, actor.name)
             return session.incident(number)
 
@@ -209,7 +218,7 @@ class Incidents:
         if not reason.strip():
             raise Usage(
                 f"Incident {number} is not proven, so closing it needs a reason.",
-                f'Say why: wk incidents close {number} --reason "checked by hand".',
+                f'Say why: wk incidents close {number} "checked by hand".',
             )
 
         def work(session: Session) -> Incident:
@@ -217,7 +226,9 @@ class Incidents:
             runs = session.runs(incident=number, limit=50)
             busy = next((run for run in runs if run.state is RunState.RUNNING), None)
             if busy is not None:
-                raise Usage(f"Run {busy.id} of incident {number} is at work.", f"Cancel it first: wk runs cancel {busy.id}.")
+                raise Usage(
+                    f"Run {busy.id} of incident {number} is at work.", f"Cancel it first: wk runs cancel {busy.id}."
+                )
             self._close(session, incident, Ending.UNPROVEN, runs, self._clock(), actor.name, reason.strip())
             return session.incident(number)
 
@@ -235,6 +246,11 @@ def _changing(run: Run) -> bool:
     return run.state is RunState.RUNNING and any(
         step.state is StepState.RUNNING and step.plan.risk != "read" for step in run.steps
     )
+
+
+def _holds(run: Run) -> bool:
+    """A run that changed something and was not given up: it is being verified, or had nothing left to verify."""
+    return run.last_change_at is not None and run.state in (RunState.VERIFYING, RunState.RUNNING, RunState.DONE)
 
 
 def _open(session: Session, number: int) -> Incident:

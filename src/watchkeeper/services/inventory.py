@@ -11,7 +11,7 @@ from watchkeeper.core.errors import Invalid
 from watchkeeper.core.inventory.loading import load
 from watchkeeper.core.inventory.values import Inventory, Loaded, Mistake
 from watchkeeper.core.inventory.yaml_reader import Document, read_yaml
-from watchkeeper.services.ports.repositories import OpsRepositoryPort
+from watchkeeper.services.ports.repositories import LastGoodPort, OpsRepositoryPort
 
 QUIET_S = 0.3
 
@@ -23,7 +23,14 @@ class InventoryHolder:
     several files that belong together, is not taken for the whole.
     """
 
-    def __init__(self, repository: OpsRepositoryPort, clock: Callable[[], float], quiet_s: float = QUIET_S) -> None:
+    def __init__(
+        self,
+        repository: OpsRepositoryPort,
+        clock: Callable[[], float],
+        quiet_s: float = QUIET_S,
+        last_good: LastGoodPort | None = None,
+    ) -> None:
+        self._last_good = last_good
         self._repository = repository
         self._clock = clock
         self._quiet_s = quiet_s
@@ -32,7 +39,9 @@ class InventoryHolder:
         self._signature = ""
         self._waiting: tuple[str, float] | None = None
         self._loaded = Loaded(None, ())
-        self._load(repository.signature())
+        if not self._load(repository.signature()) and last_good is not None:
+            kept = last_good.files()
+            self._current = load(kept, clock(), (), self._reader).inventory if kept else None
 
     @property
     def current(self) -> Inventory:
@@ -87,6 +96,8 @@ class InventoryHolder:
         if self._current is not None and self._current.revision == loaded.inventory.revision:
             return False
         self._current = loaded.inventory
+        if self._last_good is not None:
+            self._last_good.keep(files)
         return True
 
 

@@ -41,12 +41,16 @@ class Log:
         with self._store.read() as session:
             return session.entry_count()
 
-    def add(self, actor: Actor, type: str, title: str, severity: str = "Low", body: str = "", corrects: int | None = None) -> Entry:
+    def add(
+        self, actor: Actor, type: str, title: str, severity: str = "Low", body: str = "", corrects: int | None = None
+    ) -> Entry:
         """An entry written by hand."""
         if not title.strip():
             raise Usage("The entry has no title.", 'Give one: wk log add "Rotated the signing key".')
         sections = (("Change", body.strip()),) if body.strip() else ()
-        draft = Draft(self._clock(), type, title.strip()[:300], actor.name, severity, sections=sections, corrects=corrects)
+        draft = Draft(
+            self._clock(), type, title.strip()[:300], actor.name, severity, sections=sections, corrects=corrects
+        )
         return self._store.write(lambda session: session.append_entry(draft))
 
     def verify(self) -> Verification:

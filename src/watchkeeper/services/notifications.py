@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def announce(session: Session, team: Team, incident: Incident, kind: MessageKind, now: float, body: str = "") -> None:
     """Put one message about an incident into the outbox, inside the caller's transaction.
 
-    The key is stable: the same kind of message for the same opening is added once.
+    The key is stable: the same message for the same opening is added once.
     """
     subject = incident.service or f"host {incident.host}"
     titles = {
@@ -28,7 +28,8 @@ def announce(session: Session, team: Team, incident: Incident, kind: MessageKind
         "approval": f"{incident.severity} {subject} waits for your approval",
     }
     message = Message(
-        key=f"incident-{incident.id}.{incident.reopened}-{kind}" + (f"-{abs(hash_of(body))}" if kind == "approval" else ""),
+        key=f"incident-{incident.id}.{incident.reopened}-{kind}"
+        + (f"-{hash_of(body)}" if kind in ("approval", "escalated") else ""),
         kind=kind,
         title=titles.get(kind, incident.title),
         body=body or incident.title,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from watchkeeper.core.errors import WatchkeeperError
 from watchkeeper.core.incidents.rules import check_name
-from watchkeeper.core.incidents.values import Event, Incident
+from watchkeeper.core.incidents.values import Event, Incident, Status
 from watchkeeper.core.inventory.values import Inventory, Response
 from watchkeeper.core.runs.modes import Decision, over_budget, run_mode, valid_grant
 from watchkeeper.core.runs.planning import freeze
@@ -28,7 +28,7 @@ class Responder:
     def respond(self, session: Session, incident: Incident, now: float) -> None:
         """Start the best response that was not tried yet, unless one is at work; else say why nothing is done."""
         runs = session.runs(incident=incident.id, limit=100)
-        if any(run.state not in ENDED for run in runs):
+        if incident.status is not Status.OPEN or any(run.state not in ENDED for run in runs):
             return
         current = [run for run in runs if run.created_at >= _opened_last(session, incident)]
         response, why = self._next(session, incident, current, now)
@@ -89,7 +89,11 @@ class Responder:
     def granted(self, session: Session, response: Response, plan: Plan, now: float) -> Decision:
         """Whether a person's standing grant covers exactly this plan now."""
         hosts = sorted({step.host for step in plan.steps})
-        digest = self._holder.current.runbooks[response.runbook].digest if response.runbook in self._holder.current.runbooks else ""
+        digest = (
+            self._holder.current.runbooks[response.runbook].digest
+            if response.runbook in self._holder.current.runbooks
+            else ""
+        )
         if digest != plan.runbook_digest:
             return Decision(False, f"{response.runbook} was changed after this run was planned.")
         return valid_grant(session.grants(), response.name, digest, hosts, now)
@@ -128,7 +132,9 @@ class Responder:
         escalate(session, self._holder.current, incident.id, now, why)
 
 
-def escalate(session: Session, inventory: Inventory, number: int, now: float, why: str, actor: str = "watchkeeper") -> None:
+def escalate(
+    session: Session, inventory: Inventory, number: int, now: float, why: str, actor: str = "watchkeeper"
+) -> None:
     """Mark an incident as escalated and put the page into the outbox, in the caller's transaction. Once per opening."""
     incident = session.incident(number)
     if incident.escalated_at is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from watchkeeper.core.actors import Actor
-from watchkeeper.core.errors import Forbidden, Locked, NoAnswer, NotFound, Usage
+from watchkeeper.core.errors import Forbidden, Locked, NotFound, Usage
 from watchkeeper.core.incidents.values import Event, Status
 from watchkeeper.core.inventory.values import Service
 from watchkeeper.core.runs.planning import freeze, step_digest
@@ -92,11 +92,19 @@ class Runs:
             raise Forbidden(f"{actor.name} is not a person, and only a person may start a run by hand.")
         draft = self.plan(runbook, service, params, only, actor)
         if digest and digest != draft.plan.digest:
-            raise Usage(f"{runbook} has changed since its plan was shown, so nothing was started.", "Look at the plan again.")
+            raise Usage(
+                f"{runbook} has changed since its plan was shown, so nothing was started.", "Look at the plan again."
+            )
 
         def work(session: Session) -> Run:
-            incident = next((each for each in session.incidents(Status.OPEN, 500) if service and each.service == service), None)
-            busy = [run for run in session.runs(limit=100) if run.state not in ENDED and incident and run.incident == incident.id]
+            incident = next(
+                (each for each in session.incidents(Status.OPEN, 500) if service and each.service == service), None
+            )
+            busy = [
+                run
+                for run in session.runs(limit=100)
+                if run.state not in ENDED and incident and run.incident == incident.id
+            ]
             for other in busy:
                 if other.state is RunState.RUNNING:
                     raise Locked(
@@ -142,7 +150,9 @@ class Runs:
                     replace(other, decided="approved" if chosen else "denied", decided_at=now, decided_by=actor.name)
                 )
                 if not chosen:
-                    left = replace(run.steps[other.step], state=StepState.SKIPPED, message="another alternative was picked")
+                    left = replace(
+                        run.steps[other.step], state=StepState.SKIPPED, message="another alternative was picked"
+                    )
                     session.save_step(left, run.fence)
             session.save_step(replace(step, decided_by=actor.name, state=_reset(step)), run.fence)
             self._ready(session, run)
@@ -156,13 +166,20 @@ class Runs:
     def _pending(self, session: Session, run: Run, index: int | None) -> Approval:
         pending = session.approvals(run=run.id, pending=True)
         if run.state is not RunState.PARKED or not pending:
-            raise Usage(f"Run {run.id} waits for no approval: it is {run.state}.", f"Look at it: wk runs show {run.id}.")
+            raise Usage(
+                f"Run {run.id} waits for no approval: it is {run.state}.", f"Look at it: wk runs show {run.id}."
+            )
         if index is None and len(pending) > 1:
             picks = ", ".join(f"{each.step} ({run.steps[each.step].plan.id})" for each in pending)
-            raise Usage(f"Run {run.id} waits for a choice.", f"Name the step: wk runs approve {run.id} --step N, one of {picks}.")
+            raise Usage(
+                f"Run {run.id} waits for a choice.",
+                f"Name the step: wk runs approve {run.id} --step N, one of {picks}.",
+            )
         chosen = next((each for each in pending if index is None or each.step == index), None)
         if chosen is None:
-            raise NotFound(f"Step {index} of run {run.id} waits for no approval.", f"Look at it: wk runs show {run.id}.")
+            raise NotFound(
+                f"Step {index} of run {run.id} waits for no approval.", f"Look at it: wk runs show {run.id}."
+            )
         if chosen.expires_at <= self._clock():
             raise Usage(f"The approval asked for run {run.id} has expired.", f"Ask again: wk runs resume {run.id}.")
         return chosen
@@ -218,7 +235,9 @@ class Runs:
                 raise Usage(f"Run {number} has ended already: {run.state}.", f"Look at it: wk runs show {number}.")
             self._cancel_row(session, run, f"cancelled by {actor.name}")
             if run.incident is not None:
-                escalate(session, self._holder.current, run.incident, self._clock(), f"{actor.name} cancelled run {number}")
+                escalate(
+                    session, self._holder.current, run.incident, self._clock(), f"{actor.name} cancelled run {number}"
+                )
             return session.run(number)
 
         run = self._store.write(work)
@@ -248,7 +267,10 @@ class Runs:
             elif run.state in (RunState.FAILED, RunState.UNPROVEN):
                 self._reopen_failed(session, run)
             else:
-                raise Usage(f"Run {number} is {run.state}, so there is nothing to resume.", f"Look at it: wk runs show {number}.")
+                raise Usage(
+                    f"Run {number} is {run.state}, so there is nothing to resume.",
+                    f"Look at it: wk runs show {number}.",
+                )
             self._ready(session, session.run(number))
             return session.run(number)
 
@@ -304,7 +326,9 @@ class Runs:
 
     def _proof_text(self, session: Session, run: Run) -> str:
         incident = session.incident(run.incident or 0)
-        missing = [f"{held.check} {held.proof_count} of {held.needed}" for held in incident.checks if held.proven_at is None]
+        missing = [
+            f"{held.check} {held.proof_count} of {held.needed}" for held in incident.checks if held.proven_at is None
+        ]
         return ", ".join(missing) + " good readings after the fix"
 
     def _proof_is_late(self, run: Run, now: float) -> bool:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from watchkeeper.core.incidents.values import Event, EventKind, Incident
+from watchkeeper.core.incidents import rules
+from watchkeeper.core.incidents.values import Event, EventKind, Incident, Status
 from watchkeeper.core.log.drafts import run_entry
 from watchkeeper.core.runs.modes import Circumstances, Decision, may_start
 from watchkeeper.core.runs.planning import step_digest
-from watchkeeper.core.runs.values import Approval, Grant, Run, RunState, RunStep, StepState
+from watchkeeper.core.runs.values import ENDED, Approval, Grant, Run, RunState, RunStep, StepState
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Clock, Session, StorePort
@@ -82,6 +83,11 @@ class Segments:
                 return
         self._finish(self._fresh(number), fence)
 
+    def give_up(self, number: int, sentence: str) -> None:
+        """End a run whose segment failed by a fault of ours, and tell people."""
+        if self._fresh(number).state is RunState.RUNNING:
+            self._end(self._fresh(number), RunState.FAILED, sentence)
+
     def _take(self, run: Run, step: RunStep) -> bool:
         """Execute one step; False when the segment ends here (parked, failed, or no longer ours)."""
         if step.state is not StepState.RUNNING and step.decided_by == "":
@@ -92,12 +98,11 @@ class Segments:
                 self._park(run, step, decision.why)
                 return False
         if step.decided_by and step.plan.manual:
-            done = replace(step, state=StepState.DONE, ended_at=self._clock(), message=f"done by hand by {step.decided_by}")
+            done = replace(
+                step, state=StepState.DONE, ended_at=self._clock(), message=f"done by hand by {step.decided_by}"
+            )
             return self._save(done, run.fence)
-        if step.plan.risk == "read":
-            ended = self._read(run, step)
-        else:
-            ended = self._change_in_turn(run, step)
+        ended = self._read(run, step) if step.plan.risk == "read" else self._change_in_turn(run, step)
         if ended is None or not self._save(ended, run.fence):
             return False
         self._note_step(run, ended)
@@ -129,7 +134,11 @@ class Segments:
         """The grant that holds at this very moment, and what stands against acting."""
         response = self._responder.response(run.response)
         if response is None:
-            return None, "" if run.mode == "manual" else f"{run.response} is no longer in the ops repo.", Circumstances()
+            return (
+                None,
+                "" if run.mode == "manual" else f"{run.response} is no longer in the ops repo.",
+                Circumstances(),
+            )
         decision = self._responder.granted(session, response, run.plan, now)
         grant = next((each for each in session.grants() if each.id == decision.grant), None)
         why = decision.why if response.mode == "auto" else ""
@@ -140,8 +149,17 @@ class Segments:
             automation_off=f"Automation is switched off: {off}." if off else "",
             acknowledged_by=f"{incident.acknowledged_by} has acknowledged the incident." if incident and incident.acknowledged_at else "",
             budget=budget,
+            cause=self._cause(session, incident),
         )  # fmt: skip
         return grant, why, circumstances
+
+    def _cause(self, session: Session, incident: Incident | None) -> str:
+        """The sentence that what this service needs is failing as well: a change here would be aimed at the wrong place."""
+        service = self._holder.current.services.get(incident.service) if incident else None
+        above = rules.parent_incident(service, session.incidents(Status.OPEN, limit=500), self._holder.current)
+        if above is None or incident is None:
+            return ""
+        return f"{incident.service} needs {above.service or above.host}, which has incident {above.id} open: {above.title}."
 
     # ---- executing -------------------------------------------------------------------------------------------------
 
@@ -240,7 +258,9 @@ class Segments:
             text = f"{step.plan.phase}: {step.plan.title or step.plan.id} on {step.plan.host} {step.state}{how}"
             text += f": {step.message}" if step.message else "."
             kind: EventKind = "change" if changed else "step"
-            session.add_event(Event(0, run.incident, now, kind, run.actor, text, detail={"run": run.id, "step": step.index}))
+            session.add_event(
+                Event(0, run.incident, now, kind, run.actor, text, detail={"run": run.id, "step": step.index})
+            )
 
         self._store.write(work)
 
@@ -257,7 +277,9 @@ class Segments:
         def work(session: Session) -> None:
             self._mark_incident(session, run, diagnosed_at=now)
             text = f"Diagnosis of {run.plan.runbook} is done: {count} outputs, all read-only."
-            session.add_event(Event(0, run.incident or 0, now, "diagnosis", "watchkeeper", text, detail={"run": run.id}))
+            session.add_event(
+                Event(0, run.incident or 0, now, "diagnosis", "watchkeeper", text, detail={"run": run.id})
+            )
 
         self._store.write(work)
 
@@ -284,8 +306,10 @@ class Segments:
         incident: Incident = replace(session.incident(run.incident), why_not_acted=why)
         session.save_incident(incident)
         text = f"Run {run.id} waits at step {step.plan.id}: {why}"
-        session.add_event(Event(0, incident.id, now, "approval", "watchkeeper", text, detail={"run": run.id, "step": step.index}))
-        if run.mode == "auto" or not step.plan.text:
+        session.add_event(
+            Event(0, incident.id, now, "approval", "watchkeeper", text, detail={"run": run.id, "step": step.index})
+        )
+        if run.mode == "auto" and incident.acknowledged_at is None:
             escalate(session, self._holder.current, incident.id, now, why.rstrip("."))
         body = f"{incident.title}. Step {step.plan.id} on {step.plan.host} waits: {why} wk runs show {run.id}"
         announce(session, self._holder.current.team, incident, "approval", now, body=body)
@@ -307,14 +331,27 @@ class Segments:
             self._end(run, RunState.DONE, "done, not verified: the runbook has no verification")
 
     def _end(self, run: Run, state: RunState, message: str) -> None:
-        self._store.write(lambda session: end_run(session, self._responder, self._holder, run.id, state, message, self._clock()))
+        self._store.write(
+            lambda session: end_run(session, self._responder, self._holder, run.id, state, message, self._clock())
+        )
 
 
 def end_run(
-    session: Session, responder: Responder, holder: InventoryHolder, number: int, state: RunState, message: str, now: float
+    session: Session,
+    responder: Responder,
+    holder: InventoryHolder,
+    number: int,
+    state: RunState,
+    message: str,
+    now: float,
 ) -> Run:
-    """End a run in the caller's transaction: log a manual one, let the next response act, or escalate."""
+    """End a run in the caller's transaction: log a manual one, let the next response act, or escalate.
+
+    A run that was ended meanwhile (its incident closed, a person cancelled it) stays as it ended.
+    """
     run = session.run(number)
+    if run.state in ENDED:
+        return run
     ended = replace(run, state=state, ended_at=now, message=message)
     if run.incident is None:
         entry = session.append_entry(run_entry(ended))
@@ -322,7 +359,9 @@ def end_run(
         session.save_run(ended)
         return ended
     session.save_run(ended)
-    session.add_event(Event(0, run.incident, now, "run", run.actor, f"Run {number}: {message}.", detail={"run": number}))
+    session.add_event(
+        Event(0, run.incident, now, "run", run.actor, f"Run {number}: {message}.", detail={"run": number})
+    )
     incident = session.incident(run.incident)
     if state is RunState.UNPROVEN:
         responder.respond(session, incident, now)
@@ -338,7 +377,9 @@ def _picks(run: Run, step: RunStep) -> list[RunStep]:
     return [
         each
         for each in run.steps
-        if each.plan.alternatives == step.plan.alternatives and each.plan.host == step.plan.host and each.state not in SETTLED
+        if each.plan.alternatives == step.plan.alternatives
+        and each.plan.host == step.plan.host
+        and each.state not in SETTLED
     ]
 
 

@@ -103,4 +103,9 @@ class StatusReader:
 
 def _late(notification: Notification, now: float) -> bool:
     """Undelivered counts as such after a failed try or after ten seconds, not while it is just being sent."""
-    return notification.failed or notification.tries > 0 or notification.position > 0 or now - notification.created_at > 10.0
+    return (
+        notification.failed
+        or notification.tries > 0
+        or notification.position > 0
+        or now - notification.created_at > 10.0
+    )

@@ -20,6 +20,9 @@ TAIL_BYTES = 16 * 1024 * 1024
 SHOWN_BYTES = 4000
 """How much of the output is kept in reach for `expect=` and for messages."""
 
+LAST_WORDS = 200
+"""Characters of a failed command's last line that go into its sentence."""
+
 REFUSALS = ("nospool", "nosetsid", "full")
 """Answers of the spool that mean: nothing was started. Their output is the reason."""
 INTERRUPTED = "interrupted, may have partly run"
@@ -117,15 +120,16 @@ class StepRunner:
             text = f"did not end within {plan.timeout_s:g} s, so its process group was ended"
             return self._ended(step, collector, result.exit_code, started, StepState.FAILED, text)
         if result.exit_code is None and cancelled():
-            return self._ended(step, collector, None, started, StepState.CANCELLED, "cancelled; its process group was ended")
+            return self._ended(
+                step, collector, None, started, StepState.CANCELLED, "cancelled; its process group was ended"
+            )
         good, why = met(plan.expect, result.exit_code, collector.tail.decode(errors="replace"))
         if good or (plan.phase == "diagnose" and not plan.expect):
             return self._ended(step, collector, result.exit_code, started, StepState.DONE, why)
+        why = _with_last_words(why, collector.tail.decode(errors="replace"))
         return self._ended(step, collector, result.exit_code, started, StepState.FAILED, why)
 
-    def change(
-        self, step: RunStep, save: Callable[[RunStep], bool], cancelled: Callable[[], bool]
-    ) -> RunStep:
+    def change(self, step: RunStep, save: Callable[[RunStep], bool], cancelled: Callable[[], bool]) -> RunStep:
         """A changing step through the spool: started once, or picked up again; followed until its end or its deadline.
 
         The returned step is INTERRUPTED when the host cannot say whether it ran to its end.
@@ -183,8 +187,16 @@ class StepRunner:
             why = answer.output.decode(errors="replace").strip().rstrip(".") or f"the spool answered {answer.status}"
             return self._ended(step, collector, None, started, StepState.REFUSED, why)
         if answer.status == "done":
-            good, why = met(step.plan.expect, answer.exit_code, collector.tail.decode(errors="replace"))
-            return self._ended(step, collector, answer.exit_code, started, StepState.DONE if good else StepState.FAILED, why if not good else "")
+            output = collector.tail.decode(errors="replace")
+            good, why = met(step.plan.expect, answer.exit_code, output)
+            return self._ended(
+                step,
+                collector,
+                answer.exit_code,
+                started,
+                StepState.DONE if good else StepState.FAILED,
+                _with_last_words(why, output) if not good else "",
+            )
         if answer.status == "cancelled":
             return self._ended(step, collector, None, started, StepState.CANCELLED, "cancelled before its end")
         state, text = _unclear(answer.status, step)
@@ -193,14 +205,19 @@ class StepRunner:
     def _stopped(
         self, step: RunStep, spool: SpoolStep, collector: Collector, started: float, offset: int, timed_out: bool
     ) -> RunStep:
-        answer = self._hosts.get(step.plan.host).cancel(spool)
+        try:
+            answer = self._hosts.get(step.plan.host).cancel(spool)
+        except NoAnswer as error:
+            return self._lost_sight(step, collector, started, error)
         rest = self._hosts.get(step.plan.host).look(spool, offset=offset)
         collector.feed(rest.output)
         collector.finish()
         if timed_out:
             text = f"did not end within {step.plan.timeout_s:g} s, so its process group was ended"
             return self._ended(step, collector, answer.exit_code, started, StepState.FAILED, text)
-        return self._ended(step, collector, answer.exit_code, started, StepState.CANCELLED, "cancelled; its process group was ended")
+        return self._ended(
+            step, collector, answer.exit_code, started, StepState.CANCELLED, "cancelled; its process group was ended"
+        )
 
     def _lost_sight(self, step: RunStep, collector: Collector, started: float, error: NoAnswer) -> RunStep:
         collector.finish()
@@ -234,6 +251,13 @@ class StepRunner:
 
 def _shell(language: str) -> str:
     return "sh" if language in ("sh", "dash", "posix") else "bash"
+
+
+def _with_last_words(why: str, output: str) -> str:
+    """The sentence with the last line the command printed, which mostly says why; one line, cut, printable."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    last = "".join(letter for letter in lines[-1] if letter.isprintable()) if lines else ""
+    return f"{why}; its last words: {last[-LAST_WORDS:].rstrip('.')}" if last else why
 
 
 def _unclear(status: str, step: RunStep) -> tuple[StepState, str]:

@@ -87,7 +87,9 @@ class WatchRecorder:
         if closed is not None and rules.comes_back(closed, flip, now):
             incident = rules.reopened(closed, flip, service, check)
             session.save_incident(incident)
-            text = "It came back after a fix that had been proven: recurring." if incident.recurring else "It came back."
+            text = (
+                "It came back after a fix that had been proven: recurring." if incident.recurring else "It came back."
+            )
             session.add_event(Event(0, incident.id, now, "reopened", "watchkeeper", text, flip.after))
         else:
             incident = session.add_incident(rules.opened(flip, service, check, now))
@@ -156,6 +158,9 @@ class WatchRecorder:
             flip = Flip(
                 0, key, check.service, check.host, state.since, State.UNKNOWN, state.state, state.reason, {}, check.rule_hash, ""
             )  # fmt: skip
-            if rules.opens_incident(flip, service) and rules.parent_incident(service, open_incidents, inventory) is None:
+            if (
+                rules.opens_incident(flip, service)
+                and rules.parent_incident(service, open_incidents, inventory) is None
+            ):
                 flips.append(flip)
         return flips

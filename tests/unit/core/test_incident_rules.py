@@ -22,7 +22,9 @@ def a_check(key: str = "shop/web", recover: int = 2, rule_hash: str = "r1") -> C
 
 
 def a_flip(check: str = "shop/web", after: State = State.CRIT, at: float = T0, values: dict | None = None) -> Flip:
-    return Flip(1, check, check.split("/")[0], "app1", at, State.OK, after, "status 0", values or {}, "r1", "status == 200")
+    return Flip(
+        1, check, check.split("/")[0], "app1", at, State.OK, after, "status 0", values or {}, "r1", "status == 200"
+    )
 
 
 def an_incident(**changes: object) -> Incident:
@@ -116,7 +118,9 @@ def test_what_opens_an_incident(check: str, after: State, opens: bool) -> None:
     assert rules.opens_incident(a_flip(check, after), a_service()) is opens
 
 
-@pytest.mark.parametrize(("tier", "state", "severity"), [(1, State.CRIT, "P1"), (2, State.CRIT, "P2"), (1, State.WARN, "P3")])
+@pytest.mark.parametrize(
+    ("tier", "state", "severity"), [(1, State.CRIT, "P1"), (2, State.CRIT, "P2"), (1, State.WARN, "P3")]
+)
 def test_severity(tier: int, state: State, severity: str) -> None:
     assert rules.severity_of(a_service(tier=tier), state) == severity
 
@@ -158,3 +162,19 @@ def test_extending_keeps_the_worst_severity_and_renews_a_known_check() -> None:
     again = rules.extended(more, a_flip("shop/web", at=T0 + 9), a_service(), a_check())
     assert [held.check for held in again.checks] == ["shop/disk", "shop/web"]
     assert again.checks[1].flipped_at == T0 + 9
+
+
+def test_an_edited_check_that_flips_again_does_not_prove_under_its_new_rule() -> None:
+    again = replace(a_flip(at=T0 + 10), rule_hash="r2")
+    held = rules.extended(an_incident(), again, None, a_check(rule_hash="r2"))
+    good = readings((T0 + 14, State.OK), (T0 + 15, State.OK), rule_hash="r2")
+    done = examined(held, good, a_check(rule_hash="r2"))
+    assert rules.ending_of(done) is None
+    assert "edited" in (done.checks[0].lost or "")
+
+
+def test_a_check_that_was_lost_stays_lost_when_it_flips_again_under_its_old_rule() -> None:
+    lost = examined(an_incident(), [], a_check(rule_hash="r2"))
+    held = rules.extended(lost, a_flip(at=T0 + 10), None, a_check())
+    done = examined(held, readings((T0 + 14, State.OK), (T0 + 15, State.OK)))
+    assert rules.ending_of(done) is None

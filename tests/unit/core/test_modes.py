@@ -60,7 +60,7 @@ def test_destroy_needs_a_grant_that_names_it() -> None:
     assert may_start(a_step(risk="destroy"), "auto", replace(GRANT, destroy=True), "", CALM).act
 
 
-@pytest.mark.parametrize("field", ["automation_off", "acknowledged_by", "window", "deploy_lock", "budget", "busy_host"])
+@pytest.mark.parametrize("field", ["automation_off", "acknowledged_by", "window", "deploy_lock", "cause", "budget", "busy_host"])
 def test_each_circumstance_falls_back_to_asking_with_its_reason(field: str) -> None:
     decision = may_start(a_step(), "auto", GRANT, "", Circumstances(**{field: "because"}))
     assert not decision.act
@@ -98,6 +98,9 @@ def test_the_mode_of_a_file_is_only_a_request() -> None:
 
 def test_budget() -> None:
     assert over_budget([NOW - 10, NOW - 20], (3, 3600.0), NOW, "shop/x") == ""
-    assert over_budget([NOW - 10, NOW - 20], (2, 3600.0), NOW, "shop/x") == "The budget of shop/x is used up: 2 of 2 in 1 h."
+    assert (
+        over_budget([NOW - 10, NOW - 20], (2, 3600.0), NOW, "shop/x")
+        == "The budget of shop/x is used up: 2 of 2 in 1 h."
+    )
     assert over_budget([NOW - 4000, NOW - 20], (2, 3600.0), NOW, "shop/x") == ""
     assert over_budget([NOW] * 99, None, NOW, "shop/x") == ""

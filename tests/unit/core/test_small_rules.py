@@ -19,7 +19,16 @@ NOW = 1_700_000_000.0
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30s", 30), ("1h30m", 5400), ("800ms", 0.8), ("2d", 172800), ("5min", 300), ("", None), ("30 sec", None), ("s", None)],
+    [
+        ("30s", 30),
+        ("1h30m", 5400),
+        ("800ms", 0.8),
+        ("2d", 172800),
+        ("5min", 300),
+        ("", None),
+        ("30 sec", None),
+        ("s", None),
+    ],
 )
 def test_parse_duration(text: str, seconds: float | None) -> None:
     assert parse_duration(text) == seconds
@@ -27,7 +36,14 @@ def test_parse_duration(text: str, seconds: float | None) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.24, "240 ms"), (4.2, "4.2 s"), (840, "14 min"), (330, "5 min 30 s"), (11100, "3 h 5 min"), (1036800, "12 days")],
+    [
+        (0.24, "240 ms"),
+        (4.2, "4.2 s"),
+        (840, "14 min"),
+        (330, "5 min 30 s"),
+        (11100, "3 h 5 min"),
+        (1036800, "12 days"),
+    ],
 )
 def test_format_duration(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

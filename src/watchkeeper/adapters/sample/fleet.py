@@ -27,7 +27,8 @@ CERTIFICATE_DAYS = 80.0
 RENEW_BELOW_DAYS = 20.0
 WELL_WITHIN_S = 20.0
 TOOLS = (
-    "queue-depth", "stuck-jobs", "rescue-jobs", "workers", "shop-health", "worker-health", "newest-copy", "try-order",
+    "queue-depth", "stuck-jobs", "rescue-jobs", "workers", "shop-health", "worker-health", "newest-copy",
+    "database-locked", "database-holders", "try-order",
 )  # fmt: skip
 
 

@@ -76,10 +76,17 @@ def opened(flip: Flip, service: Service | None, check: Check | None, now: float)
 
 
 def extended(incident: Incident, flip: Flip, service: Service | None, check: Check | None) -> Incident:
-    """The incident with this flip's check added, or renewed when it was held before."""
+    """The incident with this flip's check added, or renewed when it was held before.
+
+    A check that was edited meanwhile stays bound to the rule that opened the incident, however often it flips again.
+    """
     others = tuple(held for held in incident.checks if held.check != flip.check)
+    fresh = failing(flip, check)
+    for held in incident.checks:
+        if held.check == flip.check and (held.lost or held.rule_hash != flip.rule_hash):
+            fresh = replace(fresh, rule_hash=held.rule_hash, lost=held.lost)
     severity = min(incident.severity, severity_of(service, flip.after))
-    return replace(incident, checks=(*others, failing(flip, check)), severity=severity)
+    return replace(incident, checks=(*others, fresh), severity=severity)
 
 
 def reopened(incident: Incident, flip: Flip, service: Service | None, check: Check | None) -> Incident:
@@ -95,6 +102,10 @@ def reopened(incident: Incident, flip: Flip, service: Service | None, check: Che
         escalated_at=None,
         escalated_why=None,
         last_change_at=None,
+        diagnosed_at=None,
+        fix_started_at=None,
+        acknowledged_at=None,
+        acknowledged_by=None,
         why_not_acted="",
         entry=None,
     )
@@ -121,7 +132,9 @@ def examine(incident: Incident, held: FailingCheck, check: Check | None, reading
     if held.lost:
         return held
     if check is None:
-        return replace(held, lost=f"{held.check} was deleted while the incident was open", proof_count=0, proven_at=None)
+        return replace(
+            held, lost=f"{held.check} was deleted while the incident was open", proof_count=0, proven_at=None
+        )
     if check.rule_hash != held.rule_hash:
         return replace(held, lost=f"{held.check} was edited while the incident was open", proof_count=0, proven_at=None)
     bad = [judged for judged in readings if judged.verdict.state is not State.OK]
@@ -133,19 +146,22 @@ def examine(incident: Incident, held: FailingCheck, check: Check | None, reading
     return replace(held, proof_count=count, proven_at=proven)
 
 
-def ending_of(incident: Incident) -> Ending | None:
+def ending_of(incident: Incident, fix_holds: bool = True) -> Ending | None:
     """How the incident may be closed now; None while a check has not proven.
 
-    It counts as fixed only when a changing step ended after the flip and the service was still failing before it.
+    It counts as fixed only when a changing step of ours ended after the flip and its run was not given up since
+    (`fix_holds`): what recovers after a failed run did so by other hands.
     """
     if not incident.checks or any(held.lost or held.proven_at is None for held in incident.checks):
         return None
-    if incident.last_change_at is None or incident.fix_started_at is None:
+    if not fix_holds or incident.last_change_at is None or incident.fix_started_at is None:
         return Ending.ITSELF
     return Ending.FIXED
 
 
-def parent_incident(service: Service | None, open_incidents: Sequence[Incident], inventory: Inventory) -> Incident | None:
+def parent_incident(
+    service: Service | None, open_incidents: Sequence[Incident], inventory: Inventory
+) -> Incident | None:
     """The open incident under which a failing service is held: of its host, or of a service it depends on (any depth)."""
     if service is None:
         return None

@@ -50,6 +50,7 @@ class Circumstances:
     deploy_lock: str = ""
     budget: str = ""
     busy_host: str = ""
+    cause: str = ""
 
 
 def may_start(step: PlanStep, mode: RunMode, grant: Grant | None, grant_why: str, now: Circumstances) -> Decision:
@@ -75,7 +76,7 @@ def may_start(step: PlanStep, mode: RunMode, grant: Grant | None, grant_why: str
     if step.risk == "destroy" and not grant.destroy:
         return Decision(False, f"Step {step.id} destroys, and the grant does not name destroying steps.")
     against = next(
-        (why for why in (now.automation_off, now.acknowledged_by, now.window, now.deploy_lock, now.budget, now.busy_host) if why),
+        (why for why in (now.automation_off, now.acknowledged_by, now.window, now.deploy_lock, now.cause, now.budget, now.busy_host) if why),
         "",
     )  # fmt: skip
     return Decision(not against, against, grant.id)

@@ -16,7 +16,11 @@ PHASE_ORDER = ("diagnose", "fix", "verify", "rollback")
 
 
 def freeze(
-    file: RunbookFile, inventory: Inventory, service: Service | None, params: Mapping[str, str], only: Sequence[str] = ()
+    file: RunbookFile,
+    inventory: Inventory,
+    service: Service | None,
+    params: Mapping[str, str],
+    only: Sequence[str] = (),
 ) -> Plan:
     """The plan of one runbook for one service.
 
@@ -29,7 +33,9 @@ def freeze(
     if only:
         unknown = sorted(set(only) - {step.id for step in steps})
         if unknown:
-            raise Usage(f"{file.path} has no step {', '.join(unknown)}.", f"Its steps: {', '.join(s.id for s in steps)}.")
+            raise Usage(
+                f"{file.path} has no step {', '.join(unknown)}.", f"Its steps: {', '.join(s.id for s in steps)}."
+            )
         steps = [step for step in steps if step.id in only]
     values = {**runbook.params, **params}
     _one_procedure(runbook, steps, file.path)

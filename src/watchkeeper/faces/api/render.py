@@ -99,7 +99,11 @@ def service_json(each: ServiceState, now: Now) -> dict[str, Any]:
 
 def status_json(now: Now) -> dict[str, Any]:
     """The whole truth of one moment."""
-    watch = {"running": True, **to_json(now.watch)} if not now.watch_down else {"running": False, "sentence": now.watch_down}
+    watch = (
+        {"running": True, **to_json(now.watch)}
+        if not now.watch_down
+        else {"running": False, "sentence": now.watch_down}
+    )
     return {
         "team": now.inventory.team.name,
         "timezone": now.inventory.team.timezone,

@@ -233,7 +233,9 @@ def start_run(request: HttpRequest, body: StartRun) -> dict[str, Any]:
 
 
 @api.get("/runs")
-def list_runs(request: HttpRequest, incident: int | None = None, active: bool = False, limit: int = 50) -> dict[str, Any]:
+def list_runs(
+    request: HttpRequest, incident: int | None = None, active: bool = False, limit: int = 50
+) -> dict[str, Any]:
     actor_of(request)
     return {"runs": [run_json(run) for run in application().runs.newest(incident, active, min(limit, 500))]}
 

@@ -121,7 +121,7 @@ class Drill:
         outcome = self._outcome(scenario, incident)
         works = outside.works(self._places.ports())
         if outcome == "closed":
-            incident = self._look(number)
+            incident = self.look(number)
             if incident["status"] != "closed":
                 outcome = "closed, then open again"
         elif incident["status"] != "closed":
@@ -132,20 +132,24 @@ class Drill:
         """The incident that this break opened."""
         deadline = time.monotonic() + DETECT_WITHIN_S
         while time.monotonic() < deadline:
-            for incident in self._ask("/incidents?limit=20", "incidents") or []:
-                if (
-                    incident["service"] == scenario.service
-                    and (render.parse_time(incident["opened_at"]) or 0.0) >= at - 0.5
-                ):
-                    return int(incident["id"])
+            number = self.newest(scenario.service, at - 0.5)
+            if number is not None:
+                return number
             time.sleep(LOOK_S)
+        return None
+
+    def newest(self, service: str, since: float) -> int | None:
+        """The newest incident of a service that was opened after `since`."""
+        for incident in self._ask("/incidents?limit=20", "incidents") or []:
+            if incident["service"] == service and (render.parse_time(incident["opened_at"]) or 0.0) >= since:
+                return int(incident["id"])
         return None
 
     def _ended(self, number: int, at: float) -> dict[str, Any]:
         """The incident once it is closed, or escalated with somebody told; as it stands when neither comes about."""
         deadline = time.monotonic() + END_WITHIN_S
         while True:
-            incident = self._look(number)
+            incident = self.look(number)
             if incident["status"] == "closed":
                 return incident
             if incident["escalated_at"]:
@@ -179,14 +183,14 @@ class Drill:
         breaks.heal(self._places)
         deadline = time.monotonic() + SETTLE_WITHIN_S
         while time.monotonic() < deadline:
-            incident = self._look(number)
+            incident = self.look(number)
             if incident["status"] == "closed":
                 entry = incident["entry"]
                 return int(entry) if entry is not None else None
             time.sleep(LOOK_S)
         return None
 
-    def _look(self, number: int) -> dict[str, Any]:
+    def look(self, number: int) -> dict[str, Any]:
         """The whole incident; a watch that is just being started again is waited for."""
         deadline = time.monotonic() + 30.0
         while True:

@@ -74,8 +74,7 @@ def add(client: Client, arguments: Namespace) -> int:
 
 def commands_of(book: dict[str, Any]) -> str:
     """The commands of a runbook as the API gives it, flat or by procedures."""
-    steps = list(book.get("steps") or [])
-    steps += [step for procedure in book.get("procedures") or [] for step in procedure["steps"]]
+    steps = book.get("steps") or [step for procedure in book.get("procedures") or [] for step in procedure["steps"]]
     shown = []
     for step in steps:
         risk = render.RISK_WORDS.get(step["risk"], step["risk"])

@@ -118,8 +118,8 @@ def verify(client: Client, arguments: Namespace) -> int:
     if arguments.json:
         render.show_json(answer)
     else:
-        head = f" Head: {found['head']}" if found.get("head") else ""
-        print(render.line(f"{found['sentence']}{head}"))
+        head = found.get("head") or ""
+        print(render.line(found["sentence"] + (f" Head: {head}" if head and head not in found["sentence"] else "")))
     return 0 if found["ok"] else 1
 
 

@@ -16,6 +16,7 @@ from watchkeeper.core.status import ServiceState
 from watchkeeper.faces.web import draw, pages, track
 from watchkeeper.services.status import Now, Waiting
 
+kept = pages.Kept("bridge.html")
 ACTIVE = ("bridge", "incidents", "runs", "runbooks", "log")
 
 
@@ -43,9 +44,13 @@ class Row:
 def whole(request: HttpRequest, actor: Actor) -> HttpResponse:
     """The page."""
     app = application()
-    base = pages.shared(app, "bridge")
-    context = base | _now(base) | _open(app, base) | _services(app, base) | _side(app, base) | {"actor": actor}
-    return pages.render(request, "bridge.html", context)
+    seen = pages.look(app)
+
+    def make() -> dict[str, Any]:
+        base = pages.shared(app, "bridge", seen)
+        return base | _now(base) | _open(app, base) | _services(app, base) | _side(app, base) | {"actor": actor}
+
+    return kept.answer(request, seen, make)
 
 
 @pages.page

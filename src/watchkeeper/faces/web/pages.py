@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 
 from watchkeeper.bootstrap.main import Application, application
@@ -123,9 +125,9 @@ def zone_of(app: Application) -> tzinfo:
         return UTC
 
 
-def shared(app: Application, active: str = "") -> dict[str, Any]:
+def shared(app: Application, active: str = "", seen: Now | None = None) -> dict[str, Any]:
     """Team, state, head, banner and notices for one page."""
-    now, zone = look(app), zone_of(app)
+    now, zone = seen or look(app), zone_of(app)
     name = marks.css_class(now.state)
     if now.watch_down:
         name = "unknown" if name == "ok" else name
@@ -167,6 +169,24 @@ def needs_link(now: Now) -> str:
 def render(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     """A whole page."""
     return HttpResponse(render_to_string(template, context, request=request), status=status)
+
+
+class Kept:
+    """A whole page made once for all viewers of one look; each gets it with a form token of his own."""
+
+    def __init__(self, template: str) -> None:
+        self._template = template
+        self._lock = threading.Lock()
+        self._made: tuple[Now, str] | None = None
+        self._blank = secrets.token_hex(24)
+
+    def answer(self, request: HttpRequest, now: Now, make: Callable[[], dict[str, Any]]) -> HttpResponse:
+        """The page of this look; `make` gives its context when nobody has asked for it yet."""
+        with self._lock:
+            if self._made is None or self._made[0] is not now:
+                self._made = (now, render_to_string(self._template, make() | {"csrf_token": self._blank}))
+            text = self._made[1]
+        return HttpResponse(text.replace(self._blank, get_token(request)))
 
 
 def fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

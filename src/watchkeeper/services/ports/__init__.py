@@ -9,7 +9,7 @@ from watchkeeper.services.ports.checks import JournalPort, Ping, ProbePort, Read
 from watchkeeper.services.ports.engine import EnginePort
 from watchkeeper.services.ports.hosts import CommandResult, HostPort, HostsPort, SpoolAnswer, SpoolStatus, SpoolStep
 from watchkeeper.services.ports.notifiers import DeliveryError, NotifierPort
-from watchkeeper.services.ports.repositories import OpsRepositoryPort
+from watchkeeper.services.ports.repositories import LastGoodPort, OpsRepositoryPort
 from watchkeeper.services.ports.store import EvidencePort, Session, StorePort
 
 Clock = Callable[[], float]
@@ -23,6 +23,7 @@ __all__ = [
     "HostPort",
     "HostsPort",
     "JournalPort",
+    "LastGoodPort",
     "NotifierPort",
     "OpsRepositoryPort",
     "Ping",

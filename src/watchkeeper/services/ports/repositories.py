@@ -24,3 +24,15 @@ class OpsRepositoryPort(Protocol):
     def commits(self, since: float) -> list[tuple[str, float, str, str]]:
         """(commit id, time, author, subject) newest first; empty when it is not a git repository."""
         ...
+
+
+class LastGoodPort(Protocol):
+    """Keeps the files of the last good inventory over restarts."""
+
+    def keep(self, files: dict[str, bytes]) -> None:
+        """Replace what is kept; never raises."""
+        ...
+
+    def files(self) -> dict[str, bytes]:
+        """What was kept last; empty when nothing was."""
+        ...

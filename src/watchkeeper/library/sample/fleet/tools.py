@@ -6,6 +6,8 @@ rescue-jobs [--execute]   put those back into the queue; without --execute only 
 workers                   who is at work
 shop-health, worker-health    ask /health; exit code 1 unless it is fine
 newest-copy                hours since the last good backup
+database-locked            try the write lock; exit code 1 when somebody else holds it
+database-holders           processes that have the database open
 try-order                 place an order and wait until it is confirmed
 """
 
@@ -20,6 +22,7 @@ from pathlib import Path
 
 from desk import connect, is_alive, transaction
 
+WRITE_TRIAL_S = 0.4
 HERE = Path(__file__).resolve().parent.parent
 DATABASE = HERE / "data" / "shop.db"
 STUCK = (
@@ -108,6 +111,31 @@ def newest_copy(arguments: list[str]) -> int:
     return 0
 
 
+def database_locked(arguments: list[str]) -> int:
+    """Take the write lock and give it back: that is all, nothing is written."""
+    try:
+        with transaction(sqlite3.connect(DATABASE, timeout=WRITE_TRIAL_S, isolation_level=None)):
+            pass
+    except sqlite3.OperationalError as error:
+        print(f"no order can be written: {error}")
+        return 1
+    print("the database takes writes")
+    return 0
+
+
+def database_holders(arguments: list[str]) -> int:
+    """Every process of this user that has a file of the database open, from /proc."""
+    for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda folder: int(folder.name)):
+        try:
+            files = {str(link.resolve()) for link in (process / "fd").iterdir()}
+            words = (process / "cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0").split("\0")
+        except OSError:
+            continue
+        if any(name.startswith(str(DATABASE)) for name in files):
+            print(f"process {process.name}: {' '.join(words)[:160]}")
+    return 0
+
+
 def try_order(arguments: list[str]) -> int:
     port = json.loads((HERE / "fleet.json").read_text(encoding="utf-8"))["ports"]["shop"]
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3.0)
@@ -136,6 +164,8 @@ TOOLS = {
     "shop-health": lambda _: health("shop"),
     "worker-health": lambda _: health("worker"),
     "newest-copy": newest_copy,
+    "database-locked": database_locked,
+    "database-holders": database_holders,
     "try-order": try_order,
 }
 
