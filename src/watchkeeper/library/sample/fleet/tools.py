@@ -22,7 +22,7 @@ from pathlib import Path
 
 from desk import connect, is_alive, transaction
 
-WRITE_TRIAL_S = 0.4
+WRITE_TRIAL_S = 1.0
 HERE = Path(__file__).resolve().parent.parent
 DATABASE = HERE / "data" / "shop.db"
 STUCK = (
