@@ -58,9 +58,7 @@ async def send(host: str, port: int, cookie: str, rate: float, seconds: float) -
     """Requests at an even pace; one that cannot start in time is counted as missed."""
     seen = Answered()
     turns: asyncio.Queue[float] = asyncio.Queue()
-    request = (
-        f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: watchkeeper={cookie}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
-    )
+    request = f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: watchkeeper={cookie}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
     workers = [asyncio.create_task(_worker(host, port, request, turns, seen)) for _ in range(CONNECTIONS)]
     began = time.perf_counter()
     for number in range(int(rate * seconds)):
@@ -130,10 +128,16 @@ def measure(state: Path, chosen: argparse.Namespace, main_pid: int, fresh_watch:
     times = sorted(seen.times_s)
     good = len(times) - seen.wrong
     print(f"idle     watch lateness p99 {idle * 1000:6.1f} ms   {chosen.checks} checks every second")
-    print(f"loaded   watch lateness p99 {loaded * 1000:6.1f} ms   {good} of {asked} bridges in {chosen.seconds:.0f} s, {used:.2f} of a core")
+    print(
+        f"loaded   watch lateness p99 {loaded * 1000:6.1f} ms   "
+        f"{good} of {asked} bridges in {chosen.seconds:.0f} s, {used:.2f} of a core"
+    )
     if times:
         slow = times[int(len(times) * 0.99) - 1]
-        print(f"bridge   median {statistics.median(times) * 1000:.1f} ms, p99 {slow * 1000:.1f} ms, {seen.missed} not begun in time")
+        print(
+            f"bridge   median {statistics.median(times) * 1000:.1f} ms, p99 {slow * 1000:.1f} ms, "
+            f"{seen.missed} not begun in time"
+        )
     print(f"ratio    {loaded / idle if idle else float('inf'):.2f}   bar: p99 under load <= {BAR_S * 1000:.0f} ms")
     if good < 0.95 * asked:
         return 2

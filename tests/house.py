@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -38,6 +39,7 @@ class House:
         )
         self.write("hosts.yaml", "hosts: {app1: {local: true}}\n")
         self.programs: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment: dict[str, str] = {}
         self.client = Client(str(self.state / "main.sock"), timeout_s=20)
 
     def write(self, path: str, text: str) -> None:
@@ -84,7 +86,7 @@ class House:
             if name == "main":
                 command += ["--port", "0"]
             log = (self.root / f"{name}.log").open("ab")
-            self.programs[name] = subprocess.Popen(command, stdout=log, stderr=log)
+            self.programs[name] = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | self.environment)
         if "main" in (names or ("main",)):
             self.until(lambda: self.get("/health"), 20, "main answers")
 

@@ -117,7 +117,7 @@ def test_kill_of_both_programs_in_mid_run_loses_nothing_and_does_nothing_twice(p
         step
         for run in incident["runs"]
         for step in run["steps"]
-        if step["plan"]["phase"] == "fix" and step["started_at"]
+        if step["plan"]["id"] == "restart" and step["started_at"]
     ]
     assert len(changing) == 1 and changing[0]["state"] == "done"
     assert generation(places) == before + 1, "each start of the worker is one generation"
@@ -126,3 +126,132 @@ def test_kill_of_both_programs_in_mid_run_loses_nothing_and_does_nothing_twice(p
 def test_a_second_demo_says_that_one_runs(places: Places) -> None:
     done = subprocess.run(demo(places.directory), capture_output=True, text=True, timeout=60)
     assert done.returncode == 5 and "--stop" in done.stderr
+
+
+def open_incidents(places: Places) -> list[str]:
+    """The services that have an incident now."""
+    found = client_of(places).get("/incidents?limit=50")["incidents"]
+    return sorted(each["service"] for each in found if each["status"] == "open")
+
+
+def test_a_hung_shop_and_a_dead_worker_at_once_are_both_fixed(places: Places, since: float) -> None:
+    os.kill(int(program(places, "shop")["pid"]), signal.SIGSTOP)
+    os.kill(int(program(places, "worker")["pid"]), signal.SIGKILL)
+    for service in ("shop", "worker"):
+        incident = wait_for(places, service, since, closed, 45)
+        assert incident["ending"] == "fixed" and len(tried(incident)) == 1
+    assert outside.works(places.ports())
+
+
+def test_a_locked_database_is_one_incident_of_the_database_and_nothing_is_restarted(
+    places: Places, since: float
+) -> None:
+    before = sorted(fleet_pids(places))
+    with sqlite3.connect(places.database, timeout=10, isolation_level=None) as holder:
+        holder.execute("begin exclusive")
+        incident = wait_for(places, "shop-db", since, escalated, 20)
+        time.sleep(4.0)  # by now shop and worker fail as well
+        assert sorted(fleet_pids(places)) == before
+        for service in ("shop", "worker"):
+            number = Drill(places).newest(service, since)
+            assert number is None or not tried(Drill(places).look(number)), "held, or asked: never restarted"
+        outputs = [step["evidence"]["tail"] for run in incident["runs"] for step in run["steps"]]
+        assert any("database is locked" in output for output in outputs)
+        assert any(f"process {os.getpid()}:" in output for output in outputs), "the diagnosis names who holds it"
+        holder.execute("rollback")
+    holder.close()
+    incident = wait_for(places, "shop-db", since, closed, 20)
+    assert incident["ending"] == "recovered_by_itself"
+    assert outside.works(places.ports())
+
+
+def test_a_full_log_folder_is_emptied_only_after_an_approval_and_then_proven(places: Places, since: float) -> None:
+    full = places.fleet / "log" / "requests.jsonl.1"
+    full.write_bytes(b"x" * 20_500_000)
+    incident = wait_for(places, "shop", since, lambda found: bool(found["runs"]) and _waits(found), 25)
+    assert full.exists()
+    assert any(told["message"]["kind"] == "approval" for told in incident["notifications"])
+    client_of(places).post(f"/runs/{incident['runs'][0]['id']}/approve", {})
+    incident = wait_for(places, "shop", since, closed, 30)
+    assert incident["ending"] == "fixed" and not full.exists()
+
+
+def _waits(incident: dict[str, Any]) -> bool:
+    return bool(incident["runs"][0]["state"] == "parked")
+
+
+def test_a_foreign_file_in_the_data_folder_is_never_deleted_and_a_person_is_told(places: Places, since: float) -> None:
+    foreign = places.database.parent / "copy-of-bram.db"
+    foreign.write_bytes(b"x" * 60_000_000)
+    try:
+        incident = wait_for(places, "shop-db", since, escalated, 25)
+        assert incident["status"] == "open" and not tried(incident)
+        output = incident["runs"][0]["steps"][0]["evidence"]["tail"]
+        assert "copy-of-bram.db" in output
+        assert foreign.exists()
+    finally:
+        foreign.unlink()
+    assert wait_for(places, "shop-db", since, closed, 25)["ending"] == "recovered_by_itself"
+
+
+def test_an_edited_configuration_is_the_first_suspect_and_stays_as_it_is(places: Places, since: float) -> None:
+    text = places.settings_file.read_text()
+    places.settings_file.write_text(text.replace("CURRENCY=EUR", "CURRENCY=euro"))
+    os.kill(int(program(places, "shop")["pid"]), signal.SIGKILL)
+    incident = wait_for(places, "shop", since, escalated, 40)
+    assert "euro" in places.settings_file.read_text(), "nobody asked watchkeeper to edit it"
+    suspect = incident["suspects"][0]["change"]
+    assert suspect["kind"] == "configuration" and "shop.env" in suspect["title"]
+    assert "restart" in incident["escalated_why"] and "spawn error" in incident["escalated_why"]
+    breaks.heal(places)
+    assert wait_for(places, "shop", since, closed, 25)["ending"] == "recovered_by_itself"
+
+
+def test_a_deleted_program_cannot_be_started_and_a_person_reads_why(places: Places, since: float) -> None:
+    code = places.fleet / "programs" / "worker.py"
+    kept = code.read_bytes()
+    code.unlink()
+    try:
+        os.kill(int(program(places, "worker")["pid"]), signal.SIGKILL)
+        incident = wait_for(places, "worker", since, escalated, 60)
+        assert incident["status"] == "open"
+        assert not outside.works(places.ports(), within_s=1.0)
+    finally:
+        code.write_bytes(kept)
+    breaks.heal(places)
+    assert wait_for(places, "worker", since, closed, 25)["ending"] == "recovered_by_itself"
+
+
+def test_a_frozen_main_goes_on_where_it_stood(places: Places, since: float) -> None:
+    before = generation(places)
+    (main,) = (pid for pid in watch_pids(places) if "watchkeeper.programs.main" in command_line(pid))
+    os.kill(int(program(places, "worker")["pid"]), signal.SIGKILL)
+    wait_for(places, "worker", since, lambda incident: bool(incident["runs"]), 20)
+    os.kill(main, signal.SIGSTOP)
+    try:
+        time.sleep(6.0)
+    finally:
+        os.kill(main, signal.SIGCONT)
+    incident = wait_for(places, "worker", since, closed, 45)
+    assert incident["ending"] == "fixed" and len(tried(incident)) == 1
+    assert generation(places) == before + 1
+    assert outside.works(places.ports())
+
+
+def test_killed_in_the_middle_of_the_stuck_queue_nothing_is_rescued_twice(places: Places, since: float) -> None:
+    breaks.stuck_queue(places)
+    wait_for(places, "worker", since, lambda incident: bool(incident["runs"]), 25)
+    for pid in watch_pids(places):
+        if "watchkeeper.programs.main" in command_line(pid):
+            os.kill(pid, signal.SIGKILL)
+    incident = wait_for(places, "worker", since, closed, 60)
+    rescues = [
+        step
+        for run in incident["runs"]
+        for step in run["steps"]
+        if step["plan"]["id"] == "rescue" and step["started_at"]
+    ]
+    assert incident["ending"] == "fixed" and len(rescues) == 1 and rescues[0]["attempt"] == 1
+    kinds = {told["message"]["kind"] for told in incident["notifications"] if told["delivered_at"]}
+    assert {"opened", "closed"} <= kinds, "the page was sent"
+    assert outside.works(places.ports())

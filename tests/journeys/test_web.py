@@ -41,7 +41,10 @@ class Visitor:
         import gzip
 
         line = http.client.HTTPConnection(self.host, timeout=10)
-        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), "Accept-Encoding": "gzip"}
+        sent = {
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+            "Accept-Encoding": "gzip",
+        }
         body = urlencode(form) if form is not None else None
         if body is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
@@ -63,8 +66,14 @@ class Visitor:
 
     def press(self, page: str, action: str, **more: str) -> tuple[int, http.client.HTTPMessage, str]:
         """Send the form with this action as the page holds it, with its hidden fields."""
-        form = next(found for found in re.findall(r"<form[^>]*>.*?</form>", self.get(page), re.S) if f'action="{action}"' in found)
-        fields = {name: unescape(value) for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)}
+        form = next(
+            found
+            for found in re.findall(r"<form[^>]*>.*?</form>", self.get(page), re.S)
+            if f'action="{action}"' in found
+        )
+        fields = {
+            name: unescape(value) for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)
+        }
         return self.ask("POST", action, fields | more)
 
 
@@ -100,7 +109,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house.service("shop", fix=slow.replace("document.title='owned'", "document.title=1"), mode="propose")
     house.service("archive", fix=f"rm -rf {house.root}/archive && touch {house.flags / 'archive'}", mode="propose")
     attacked = house.ops / "services/shop.yaml"
-    attacked.write_text(attacked.read_text().replace("service: shop\n", f"service: shop\ndescription: '{ATTACK.replace(chr(39), chr(39) * 2)}'\n"))
+    attacked.write_text(
+        attacked.read_text().replace(
+            "service: shop\n", f"service: shop\ndescription: '{ATTACK.replace(chr(39), chr(39) * 2)}'\n"
+        )
+    )
     yield house
     house.stop()
 
@@ -138,7 +151,21 @@ def browser() -> Iterator[Any]:
 # ---- the door --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/incidents", "/incidents/1", "/runs/1", "/log", "/log.md", "/fragment/now", "/live", "/nothing", "/services/shop"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/incidents",
+        "/incidents/1",
+        "/runs/1",
+        "/log",
+        "/log.md",
+        "/fragment/now",
+        "/live",
+        "/nothing",
+        "/services/shop",
+    ],
+)
 def test_nobody_gets_in_without_the_link(url: str, path: str) -> None:
     status, headers, text = Visitor(url).ask("GET", path)
     assert status == 403
@@ -279,7 +306,11 @@ def test_without_script_and_what_destroys(browser: Any, house: House, url: str, 
     """Forms work without script; a note is text; a step that destroys asks for its host; a stale hash is refused."""
     page, _ = watched(browser, house, java_script_enabled=False, viewport={"width": 320, "height": 700})
     house.break_("archive")
-    waiting = house.until(lambda: [each for each in house.get("/status")["status"]["waiting"] if "archive" in each["text"]], 15, "it waits")
+    waiting = house.until(
+        lambda: [each for each in house.get("/status")["status"]["waiting"] if "archive" in each["text"]],
+        15,
+        "it waits",
+    )
     number, run, step = waiting[0]["incident"], waiting[0]["run"], waiting[0]["step"]
     assert waiting[0]["risk"] == "destroy"
     page.goto(f"{url}/incidents/{number}")
@@ -309,7 +340,11 @@ def test_output_is_never_a_page(visitor: Visitor, house: House) -> None:
     if step is None:
         pytest.skip("needs the run of the browser test")
     status, headers, text = visitor.ask("GET", f"/runs/{runs[0]['id']}/steps/{step['index']}/output")
-    assert (status, headers["Content-Type"], headers["X-Content-Type-Options"]) == (200, "text/plain; charset=utf-8", "nosniff")
+    assert (status, headers["Content-Type"], headers["X-Content-Type-Options"]) == (
+        200,
+        "text/plain; charset=utf-8",
+        "nosniff",
+    )
     assert "<script>" in text
 
 
@@ -323,7 +358,10 @@ def test_many_viewers_are_cheap(visitor: Visitor, house: House, url: str) -> Non
         sockets = []
         for _ in range(50):
             line = stack.enter_context(socket.create_connection(tuple(visitor.host.split(":"))))  # type: ignore[arg-type]
-            line.sendall(f"GET /live HTTP/1.1\r\nHost: {visitor.host}\r\nCookie: watchkeeper={visitor.cookies['watchkeeper']}\r\n\r\n".encode())
+            line.sendall(
+                f"GET /live HTTP/1.1\r\nHost: {visitor.host}\r\n"
+                f"Cookie: watchkeeper={visitor.cookies['watchkeeper']}\r\n\r\n".encode()
+            )
             line.settimeout(5)
             sockets.append(line)
         for line in sockets:

@@ -167,3 +167,12 @@ def test_after_a_flush_the_next_stream_begins_fresh() -> None:
 
 def test_text_is_redacted_at_once() -> None:
     assert Redactor(["hunter2secret"]).text("cannot log in with hunter2secret: ü") == "cannot log in with [redacted]: ü"
+
+
+def test_a_plain_line_is_given_back_at_once() -> None:
+    redactor = Redactor(["correct horse battery staple"])
+    assert redactor.feed(b"requeued 20 of 96\n") == b"requeued 20 of 96\n"
+    assert redactor.feed(b"the correct hor") == b"the "
+    assert redactor.feed(b"n is blown\nto") == b"correct horn is blown\n"
+    assert redactor.feed(b"day\n") == b"today\n"
+    assert redactor.flush() == b""

@@ -105,7 +105,13 @@ def _now(base: dict[str, Any]) -> dict[str, Any]:
     ok = sum(1 for settled in checks if settled and settled.state is State.OK)
     failing = sum(1 for settled in checks if settled and settled.state in (State.CRIT, State.WARN))
     oldest = min((judged.reading.at for judged in now.latest.values()), default=None)
-    counts = {"checks": len(checks), "ok": ok, "failing": failing, "unseen": len(checks) - ok - failing, "oldest": oldest}
+    counts = {
+        "checks": len(checks),
+        "ok": ok,
+        "failing": failing,
+        "unseen": len(checks) - ok - failing,
+        "oldest": oldest,
+    }
     version = pages.version_of(now.sentence, base["state_name"], ok, failing, len(checks), now.fault)
     return {"counts": counts, "now_version": version}
 
@@ -119,13 +125,22 @@ def _open(app: Application, base: dict[str, Any]) -> dict[str, Any]:
         suspects = app.incidents.suspects(incident, 1)
         shown.append(
             OpenIncident(
-                incident, track.of_incident(incident, run), run, tuple(each for each in now.waiting if each.incident == incident.id),
+                incident, track.of_incident(incident, run), run,
+                tuple(each for each in now.waiting if each.incident == incident.id),
                 tuple(each.service.name for each in now.services if each.held_under == incident.id),
                 suspects[0] if suspects else None,
             )
         )  # fmt: skip
     version = pages.version_of(
-        [(each.incident, each.run and (each.run.state, [s.state for s in each.run.steps]), each.held, len(each.waiting)) for each in shown],
+        [
+            (
+                each.incident,
+                each.run and (each.run.state, [s.state for s in each.run.steps]),
+                each.held,
+                len(each.waiting),
+            )
+            for each in shown
+        ],
         int(now.at // 60),
     )
     return {"open": shown, "open_version": version}
@@ -138,7 +153,10 @@ def _services(app: Application, base: dict[str, Any]) -> dict[str, Any]:
     rows = [Row(each, drawn.get(each.service.name, nothing)) for each in now.services]
     rows.sort(key=lambda row: -row.state.state.rank)
     version = pages.version_of(
-        [(row.state.service.name, row.state.state, row.state.reason, row.state.held_under, row.trace.share) for row in rows]
+        [
+            (row.state.service.name, row.state.state, row.state.reason, row.state.held_under, row.trace.share)
+            for row in rows
+        ]
     )
     return {"rows": rows, "services_version": version}
 

@@ -9,11 +9,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from itertools import pairwise
 
 from watchkeeper.bootstrap.main import Application
-from watchkeeper.core.checks.kinds import KINDS
+from watchkeeper.core.checks.kinds import KINDS, Quantity
 from watchkeeper.core.checks.values import Judged, State
-from watchkeeper.core.conditions.quantities import Quantity, as_number, show
+from watchkeeper.core.conditions.quantities import as_number, show
 from watchkeeper.core.conditions.tree import Comparison, Not, Tree, Truth
 from watchkeeper.core.incidents.values import Incident
 from watchkeeper.core.inventory.values import Check
@@ -109,7 +110,11 @@ def of_incident(app: Application, incident: Incident, run: Run | None, zone: tzi
             for step in (run.steps if run else ())
             if step.plan.risk != "read" and step.started_at and step.sent
         ]
-        proof = f"{held.proof_count} of {held.needed}" if held.proven_at is None else f"{held.needed} of {held.needed}, proven"
+        proof = (
+            f"{held.proof_count} of {held.needed}"
+            if held.proven_at is None
+            else f"{held.needed} of {held.needed}, proven"
+        )
         readings = [each for each in app.history.readings(held.check, since) if each.reading.at <= end + 1]
         if made := _chart(check, held.check, readings, since, end, fixes, zone, proof):
             drawn.append(made)
@@ -134,7 +139,13 @@ def _chart(
         return None
     since = max(since, readings[0].reading.at - 5.0)
     name, quantity, lines = _measured(check)
-    points = _thin([(each.reading.at, value) for each in readings if (value := as_number(each.reading.values.get(name))) is not None])
+    points = _thin(
+        [
+            (each.reading.at, value)
+            for each in readings
+            if (value := as_number(each.reading.values.get(name))) is not None
+        ]
+    )
     if not points:
         name, quantity, lines = "latency", "duration", []
         points = _thin([(each.reading.at, each.reading.latency_s) for each in readings if each.reading.error is None])
@@ -147,7 +158,8 @@ def _chart(
     short = key.partition("/")[2]
     title = f"{key}, {name}, {marks.local(since, zone):%H:%M} to {marks.local(until, zone):%H:%M}"
     return Chart(
-        check, short, key, name, format_duration(check.every_s) if check else "", title, _words(readings, name, quantity, lines, fixes, zone),
+        check, short, key, name, format_duration(check.every_s) if check else "", title,
+        _words(readings, name, quantity, lines, fixes, zone),
         proof, pictures, tuple(shown), f"{newest.reading.at}{proof}{len(fixes)}",
     )  # fmt: skip
 
@@ -157,8 +169,13 @@ def _measured(check: Check | None) -> tuple[str, Quantity, list[Line]]:
     if check is None:
         return "latency", "duration", []
     lines: list[Line] = []
-    name, quantity = "", "number"
-    for css, word, rule in (("crit", "critical", check.crit), ("warn", "warning", check.warn), ("ok", "limit", check.ok)):
+    name = ""
+    quantity: Quantity = "number"
+    for css, word, rule in (
+        ("crit", "critical", check.crit),
+        ("warn", "warning", check.warn),
+        ("ok", "limit", check.ok),
+    ):
         if rule is None:
             continue
         for each, negated in _comparisons(rule.condition.tree):
@@ -173,7 +190,7 @@ def _measured(check: Check | None) -> tuple[str, Quantity, list[Line]]:
                 kind = "warn" if css == "ok" else css
                 lines.append(Line(value, kind, word, show(each.limits[0].value, each.quantity), bad_above))
     if name:
-        return name, quantity, lines  # type: ignore[return-value]
+        return name, quantity, lines
     main = KINDS[check.probe.kind].main
     return main, KINDS[check.probe.kind].values[main].quantity, []
 
@@ -225,8 +242,8 @@ def _picture(
         if all(abs(scale.y(value) - y) > 14 for _, y, _, _ in picture.limits):
             picture.y_labels.append((scale.y(value), show(value, quantity, high)))
     picture.ticks.extend(_ticks(scale, zone, 5 if size == "wide" else 3))
-    _draw_line(picture, scale, readings, points, quantity)
-    _draw_marks(picture, scale, readings, points, fixes, zone)
+    _draw_line(picture, scale, points, quantity)
+    _draw_marks(picture, scale, readings, fixes, zone)
     return picture if picture.path or picture.strips else Picture(size, width, height)
 
 
@@ -247,11 +264,9 @@ def _ticks(scale: _Scale, zone: tzinfo, most: int) -> list[tuple[float, str]]:
     return [(scale.x(at), f"{marks.local(at, zone):{form}}") for at in times]
 
 
-def _draw_line(
-    picture: Picture, scale: _Scale, readings: Sequence[Judged], points: list[tuple[float, float]], quantity: Quantity
-) -> None:
+def _draw_line(picture: Picture, scale: _Scale, points: list[tuple[float, float]], quantity: Quantity) -> None:
     """The line, broken where nothing was measured, and its last value."""
-    gaps = [b - a for (a, _), (b, _) in zip(points, points[1:], strict=False)]
+    gaps = [b - a for (a, _), (b, _) in pairwise(points)]
     usual = sorted(gaps)[len(gaps) // 2] if gaps else 0.0
     parts, before = [], -math.inf
     for at, value in points:
@@ -265,24 +280,11 @@ def _draw_line(
 
 
 def _draw_marks(
-    picture: Picture, scale: _Scale, readings: Sequence[Judged], points: list[tuple[float, float]], fixes: Sequence[tuple[float, str]],
-    zone: tzinfo,
-) -> None:  # fmt: skip
-    stretches: list[list[float | State]] = []
-    for each in readings:
-        state, at = each.verdict.state, each.reading.at
-        if stretches and stretches[-1][2] is state:
-            stretches[-1][1] = at
-        else:
-            if stretches:
-                stretches[-1][1] = at
-            stretches.append([at, at, state])
-    if stretches:
-        stretches[-1][1] = min(scale.until, float(stretches[-1][1]) + 5.0)  # type: ignore[arg-type]
-    for start, end, state in stretches:
-        x = scale.x(float(start))  # type: ignore[arg-type]
-        width = max(scale.x(float(end)) - x, 1.5)  # type: ignore[arg-type]
-        picture.strips.append((marks.css_class(str(state)), _strip(str(state), x, width, scale.base)))
+    picture: Picture, scale: _Scale, readings: Sequence[Judged], fixes: Sequence[tuple[float, str]], zone: tzinfo
+) -> None:
+    for start, end, state in _stretches(readings, scale.until):
+        x = scale.x(start)
+        picture.strips.append((marks.css_class(state), _strip(state, x, max(scale.x(end) - x, 1.5), scale.base)))
     for at, title in fixes:
         x = scale.x(at)
         side = -1.0 if x > (LEFT + scale.right) / 2 else 1.0
@@ -290,24 +292,46 @@ def _draw_marks(
         picture.fixes.append((x, f"fix: {text}", f"{marks.local(at, zone):%H:%M:%S}", side))
 
 
-def _strip(state: str, x: float, width: float, base: float) -> str:
+def _stretches(readings: Sequence[Judged], until: float) -> list[tuple[float, float, State]]:
+    """Neighbouring readings of one verdict as one stretch; each ends where the next begins."""
+    starts = [
+        (each.reading.at, each.verdict.state)
+        for index, each in enumerate(readings)
+        if index == 0 or readings[index - 1].verdict.state is not each.verdict.state
+    ]
+    ends = [*(at for at, _ in starts[1:]), min(until, readings[-1].reading.at + 5.0)]
+    return [(at, end, state) for (at, state), end in zip(starts, ends, strict=True)]
+
+
+def _strip(state: State, x: float, width: float, base: float) -> str:
     """One verdict at the foot, 6 units high: OK a line, WARN 60 %, CRIT full, UNKNOWN dashed."""
     y = base + 1
-    if state == "UNKNOWN":
+    if state is State.UNKNOWN:
         pieces = max(1, int(width // 6))
-        return "".join(f"M{x + 6 * piece:g} {y:g}h{min(3.0, width):g}v8h-{min(3.0, width):g}z" for piece in range(min(pieces, 120)))
-    tall = {"OK": 2, "WARN": 5, "CRIT": 8}[state]
+        return "".join(
+            f"M{x + 6 * piece:g} {y:g}h{min(3.0, width):g}v8h-{min(3.0, width):g}z" for piece in range(min(pieces, 120))
+        )
+    tall = {State.OK: 2, State.WARN: 5, State.CRIT: 8}[state]
     return f"M{x:g} {y + 8 - tall:g}h{width:g}v{tall}h-{width:g}z"
 
 
 def _row(each: Judged, name: str, quantity: Quantity) -> tuple[float, str, str, str]:
-    value = each.reading.latency_s if name == "latency" and name not in each.reading.values else each.reading.values.get(name)
+    value = (
+        each.reading.latency_s
+        if name == "latency" and name not in each.reading.values
+        else each.reading.values.get(name)
+    )
     shown = "" if each.reading.error or value is None else show(value, quantity)
     return each.reading.at, shown, str(each.verdict.state), each.reading.error or each.verdict.reason
 
 
 def _words(
-    readings: Sequence[Judged], name: str, quantity: Quantity, lines: Sequence[Line], fixes: Sequence[tuple[float, str]], zone: tzinfo
+    readings: Sequence[Judged],
+    name: str,
+    quantity: Quantity,
+    lines: Sequence[Line],
+    fixes: Sequence[tuple[float, str]],
+    zone: tzinfo,
 ) -> str:
     """The chart for those who do not see it."""
     told = [f"{len(readings)} readings of {name}"]

@@ -115,13 +115,15 @@ def _day_words(stretches: Sequence[Stretch], now: float, zone: tzinfo) -> str:
     told = []
     for each in bad[-6:]:
         begin, end = (f"{marks.local(at, zone):%H:%M}" for at in (each.start, each.end))
-        told.append(f"{_WORD[each.state or State.OK]} " + (f"since {begin}" if each.end >= now - 1 else f"{begin} to {end}"))
+        told.append(
+            f"{_WORD[each.state or State.OK]} " + (f"since {begin}" if each.end >= now - 1 else f"{begin} to {end}")
+        )
     more = f"{len(bad) - 6} more before; " if len(bad) > 6 else ""
     words = more + ", ".join(told) if told else "nothing but OK, as far as anything was watched"
     return f"Last 24 hours, all services: {words}. Now {marks.local(now, zone):%H:%M}."
 
 
-# ---- ninety days of a service --------------------------------------------------------------------------------------------------
+# ---- ninety days of a service --------------------------------------------------------------------------------------
 
 
 def traces(app: Application, now: float, zone: tzinfo) -> dict[str, Drawing]:
@@ -161,10 +163,12 @@ def trace(name: str, stretches: Sequence[Stretch], days: Sequence[tuple[float, f
     shown = "" if share is None else percent(share)
     counted = [f"{_WORD[s]} {states.count(s)}" for s in (State.CRIT, State.WARN, State.UNKNOWN) if s in states]
     watched = sum(1 for state in states if state is not None)
-    label = f"{name}, {watched} {'day' if watched == 1 else 'days'} watched: " + (f"{shown} of known time OK" if shown else "nothing known")
+    told = f"{shown} of known time OK" if shown else "nothing known"
+    label = f"{name}, {watched} {'day' if watched == 1 else 'days'} watched: {told}"
     if counted:
         label += "; days with " + ", ".join(counted)
-    return Drawing(tuple((key, "".join(paths[key])) for key in ("ok", "warn", "crit", "unknown") if key in paths), label, (), shown)
+    drawn = tuple((key, "".join(paths[key])) for key in ("ok", "warn", "crit", "unknown") if key in paths)
+    return Drawing(drawn, label, (), shown)
 
 
 def percent(share: float) -> str:

@@ -58,17 +58,26 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
     suspects = app.incidents.suspects(incident)
     told = _told(app, number)
     state = max((held.state for held in incident.checks), key=lambda each: each.rank, default=State.UNKNOWN)
+    is_open = incident.status is Status.OPEN
     context = base | {
-        "incident": incident, "is_open": incident.status is Status.OPEN, "timeline": list(reversed(timeline)),
-        "bands": bands(timeline), "runs": its_runs, "run": run, "earlier": its_runs[1:], "waiting": waiting, "suspects": suspects,
-        "told": told, "stations": track.of_incident(incident, run), "incident_state": "ok" if incident.ending else state,
-        "incident_class": "crit" if incident.status is Status.OPEN and state is State.CRIT else "warn" if incident.status is Status.OPEN else "ok",
-        "open_for": (incident.closed_at or base["now_at"]) - incident.opened_at, "sentence": sentence(incident, run, calm(base, incident)),
-        "why_not": incident.why_not_acted if incident.status is Status.OPEN and (run is None or run.state in UNMOVED) else "",
+        "incident": incident,
+        "is_open": is_open,
+        "timeline": list(reversed(timeline)),
+        "bands": bands(timeline),
+        "run": run,
+        "earlier": its_runs[1:],
+        "waiting": waiting,
+        "suspects": suspects,
+        "told": told,
+        "stations": track.of_incident(incident, run),
+        "incident_class": "plain" if not is_open else "crit" if state is State.CRIT else "warn",
+        "open_for": (incident.closed_at or base["now_at"]) - incident.opened_at,
+        "sentence": sentence(incident, run, calm(base, incident)),
+        "why_not": incident.why_not_acted if is_open and (run is None or run.state in UNMOVED) else "",
         "held": [each.service.name for each in base["now"].services if each.held_under == number],
-        "service": app.holder.current.services.get(incident.service), "charts": chart.of_incident(app, incident, run, base["zone"], base["now_at"]),
-        "busy": run is not None and run.state is RunState.RUNNING,
-    }  # fmt: skip
+        "service": app.holder.current.services.get(incident.service),
+        "charts": chart.of_incident(app, incident, run, base["zone"], base["now_at"]),
+    }
     context["steps"] = runs.steps_of(app, run) if run else []
     return context | {"versions": _versions(context)}
 
@@ -127,7 +136,11 @@ def sentence(incident: Incident, run: Any, calm_since: float | None) -> tuple[st
     counts = ", ".join(f"{held.check.partition('/')[2]} {held.proof_count} of {held.needed}" for held in missing)
     if missing and calm_since is not None:
         counts = f"it measures OK again, {counts}"
-    proof = f"Not proven yet: {counts} good readings." if missing else "Every check has proven; it closes when nothing is at work."
+    proof = (
+        f"Not proven yet: {counts} good readings."
+        if missing
+        else "Every check has proven; it closes when nothing is at work."
+    )
     if incident.escalated_at is not None:
         return what, f"It needs a person: {(incident.escalated_why or '').rstrip('.')}. {proof}"
     if run is not None and run.state is RunState.PARKED:
@@ -171,5 +184,3 @@ def close(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
     """POST reason: close without proof, counted as such."""
     application().incidents.close_unproven(number, actor, request.POST.get("reason", "")[:2000])
     return pages.go(f"/incidents/{number}")
-
-

@@ -205,12 +205,18 @@ def _offset(scope: Scope, headers: dict[str, str]) -> int:
     """Where to go on: the last event this browser has, else what the address says."""
     from urllib.parse import parse_qs
 
-    asked = headers.get("last-event-id") or parse_qs(scope.get("query_string", b"").decode("latin-1")).get("from", ["0"])[0]
+    asked = (
+        headers.get("last-event-id") or parse_qs(scope.get("query_string", b"").decode("latin-1")).get("from", ["0"])[0]
+    )
     return int(asked) if asked.isdigit() and len(asked) < 15 else 0
 
 
 async def _begin(send: Send) -> None:
-    headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+    headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+    ]
     headers += [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await _body(send, b"retry: 2000\n\n")

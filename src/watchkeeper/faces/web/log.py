@@ -36,8 +36,20 @@ def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
 def row(entry: Entry) -> dict[str, Any]:
     """An entry with the class of its rule."""
     kind = entry.draft.type.lower()
-    css = _RULES.get(entry.draft.severity, "") if kind == "incident" else "fix" if kind in ("change", "runbook", "run") else ""
-    return {"entry": entry, "draft": entry.draft, "css": css, "incident": entry.draft.facts.get("incident"), "run": entry.draft.facts.get("run")}
+    css = (
+        _RULES.get(entry.draft.severity, "")
+        if kind == "incident"
+        else "fix"
+        if kind in ("change", "runbook", "run")
+        else ""
+    )
+    return {
+        "entry": entry,
+        "draft": entry.draft,
+        "css": css,
+        "incident": entry.draft.facts.get("incident"),
+        "run": entry.draft.facts.get("run"),
+    }
 
 
 @pages.page

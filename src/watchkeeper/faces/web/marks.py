@@ -16,6 +16,7 @@ from watchkeeper.core.checks.values import State
 from watchkeeper.core.runs.values import RunState, StepState
 from watchkeeper.core.times import format_duration
 from watchkeeper.faces.web import files
+from watchkeeper.faces.web.prose import prose
 
 register = template.Library()
 
@@ -24,11 +25,13 @@ WORDS = {"ok": "works", "warn": "late or slow", "crit": "critical", "unknown": "
 RISKS = {"read": "reads", "change": "changes", "destroy": "destroys"}
 RUN_MARKS = {
     RunState.READY: ("plan", "READY"), RunState.RUNNING: ("run", "RUNNING"), RunState.PARKED: ("wait", "WAITS FOR YOU"),
-    RunState.VERIFYING: ("verify", "VERIFYING"), RunState.PROVEN: ("done", "Proven"), RunState.UNPROVEN: ("failed", "NOT PROVEN"),
+    RunState.VERIFYING: ("verify", "VERIFYING"), RunState.PROVEN: ("done", "Proven"),
+    RunState.UNPROVEN: ("failed", "NOT PROVEN"),
     RunState.DONE: ("done", "Done"), RunState.FAILED: ("failed", "FAILED"), RunState.CANCELLED: ("", "cancelled"),
 }  # fmt: skip
 STEP_MARKS = {
-    StepState.PLANNED: ("plan", "PLANNED"), StepState.WAITS: ("wait", "WAITS FOR APPROVAL"), StepState.RUNNING: ("run", "RUNNING"),
+    StepState.PLANNED: ("plan", "PLANNED"), StepState.WAITS: ("wait", "WAITS FOR APPROVAL"),
+    StepState.RUNNING: ("run", "RUNNING"),
     StepState.DONE: ("done", "done"), StepState.FAILED: ("failed", "FAILED"), StepState.INTERRUPTED: ("lost", "INTERRUPTED"),
     StepState.SKIPPED: ("", "skipped"), StepState.REFUSED: ("failed", "REFUSED"), StepState.CANCELLED: ("", "cancelled"),
 }  # fmt: skip
@@ -184,34 +187,4 @@ def band(bands: dict[int, str], event: int) -> str:
     return bands.get(event, "")
 
 
-_FENCED = re.compile(r"(?ms)^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[ \t]*$")
-
-
-@register.simple_tag
-def prose(text: str) -> SafeString:
-    """Markdown of an entry as paragraphs and command blocks. Everything is text: no markup of its own is made from it."""
-    parts: list[SafeString] = []
-    position = 0
-    for match in _FENCED.finditer(text):
-        parts.extend(_paragraphs(text[position : match.start()]))
-        parts.append(format_html('<pre class="out" tabindex="0" role="group" aria-label="Exact text">{}</pre>', match.group(2).rstrip("\n")))
-        position = match.end()
-    parts.extend(_paragraphs(text[position:]))
-    return format_html_join("", "{}", ((part,) for part in parts))
-
-
-def _paragraphs(text: str) -> Iterable[SafeString]:
-    for block in re.split(r"\n\s*\n", text.strip()):
-        lines = [line for line in block.split("\n") if line.strip()]
-        if lines and all(line.lstrip().startswith(("- ", "* ")) for line in lines):
-            yield format_html('<ul class="prose">{}</ul>', format_html_join("", "<li>{}</li>", ((_spans(line.lstrip()[2:]),) for line in lines)))
-        elif lines:
-            yield format_html("<p>{}</p>", format_html_join(SafeString("<br>"), "{}", ((_spans(line),) for line in lines)))
-
-
-def _spans(line: str) -> SafeString:
-    """A line with its `code` in the voice of machines; a backslash before a sign of Markdown is not shown."""
-    pieces = re.split(r"(`+)(.+?)\1(?!`)", line)
-    shown = [format_html("{}", re.sub(r"\\([\\`*_{}\[\]()#+\-.!<>|])", r"\1", piece)) if at % 3 == 0 else format_html("<code>{}</code>", piece.strip())
-             for at, piece in enumerate(pieces) if at % 3 != 1]  # fmt: skip
-    return format_html_join("", "{}", ((piece,) for piece in shown))
+register.simple_tag(prose, name="prose")

@@ -96,7 +96,9 @@ def act(view: View) -> View:
     return wrapped
 
 
-def _answered(request: HttpRequest, view: View, actor: Actor, arguments: tuple[Any, ...], named: dict[str, Any]) -> HttpResponse:
+def _answered(
+    request: HttpRequest, view: View, actor: Actor, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> HttpResponse:
     try:
         return view(request, actor, *arguments, **named)
     except WatchkeeperError as error:
@@ -104,7 +106,9 @@ def _answered(request: HttpRequest, view: View, actor: Actor, arguments: tuple[A
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         sentence = f"The page {request.path[:200]} could not be made: a fault of watchkeeper itself."
-        return told(request, WatchkeeperError(sentence, "The trace is in the output of wk up; wk status still works."), 500)
+        return told(
+            request, WatchkeeperError(sentence, "The trace is in the output of wk up; wk status still works."), 500
+        )
 
 
 def go(address: str) -> HttpResponse:
@@ -135,12 +139,23 @@ def shared(app: Application, active: str = "", seen: Now | None = None) -> dict[
     day, title = draw.day_line(app, now.at, zone), title_of(now)
     late = ",".join(f"{each.id}.{each.tries}.{each.position}" for each in now.undelivered)
     return {
-        "now": now, "now_at": now.at, "zone": zone, "zone_name": here.tzname() or "UTC", "today": f"{here:%a} {here.day} {here:%b}",
-        "team": now.inventory.team.name, "active": active, "state_name": name, "state_words": marks.WORDS[name],
-        "state_title": title, "needs": now.waiting, "needs_link": needs_link(now), "undelivered": now.undelivered,
-        "errors": [each for each in now.mistakes if each.level == "error"], "day": day,
+        "now": now,
+        "now_at": now.at,
+        "zone": zone,
+        "zone_name": here.tzname() or "UTC",
+        "today": f"{here:%a} {here.day} {here:%b}",
+        "team": now.inventory.team.name,
+        "active": active,
+        "state_name": name,
+        "state_words": marks.WORDS[name],
+        "state_title": title,
+        "needs": now.waiting,
+        "needs_link": needs_link(now),
+        "undelivered": now.undelivered,
+        "errors": [each for each in now.mistakes if each.level == "error"],
+        "day": day,
         "alarm_version": version_of(late, title, name, day.paths, len(now.incidents), len(now.waiting), active),
-    }  # fmt: skip
+    }
 
 
 def title_of(now: Now) -> str:

@@ -19,7 +19,12 @@ def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Every runbook of the ops repo."""
     app = application()
     rows = [
-        {"file": file, "runbook": runbook, "services": services, "changing": sum(1 for step in runbook.steps if step.risk != "read")}
+        {
+            "file": file,
+            "runbook": runbook,
+            "services": services,
+            "changing": sum(1 for step in runbook.steps if step.risk != "read"),
+        }
         for file, runbook, services in app.runbooks.catalogue()
     ]
     return pages.render(request, "runbooks.html", pages.shared(app, "runbooks") | {"rows": rows})
@@ -42,7 +47,16 @@ def one(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         for procedure in runbook.procedures
     ]
     inventory = app.holder.current
-    responses = [each for service in inventory.services.values() for each in service.respond if each.runbook == file.path]
+    responses = [
+        each for service in inventory.services.values() for each in service.respond if each.runbook == file.path
+    ]
     last = [run for run in app.runs.newest(limit=200) if run.plan.runbook == file.path][:10]
-    context = {"file": file, "runbook": runbook, "services": services, "procedures": procedures, "responses": responses, "last": last}
+    context = {
+        "file": file,
+        "runbook": runbook,
+        "services": services,
+        "procedures": procedures,
+        "responses": responses,
+        "last": last,
+    }
     return pages.render(request, "runbook.html", pages.shared(app, "runbooks") | context)

@@ -89,7 +89,9 @@ def steps_of(app: Application, run: Run) -> list[StepView]:
 
 def version(run: Run) -> str:
     """Changes when a step or the run moves; not with every line of output, that is streamed."""
-    return pages.version_of(run.state, run.parked_why, run.message, [(s.state, s.attempt, s.message, s.exit_code) for s in run.steps])
+    return pages.version_of(
+        run.state, run.parked_why, run.message, [(s.state, s.attempt, s.message, s.exit_code) for s in run.steps]
+    )
 
 
 def whole_number(text: str | None) -> int | None:
@@ -177,7 +179,8 @@ def approve(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
 def _changed(run: Run, asked: Approval, binds: str) -> WatchkeeperError:
     text = run.steps[asked.step].plan.text.strip()
     return Usage(
-        f"Step {asked.step + 1} of run {run.id} is not what the button was bound to ({binds[:12]} then, {asked.binds[:12]} now). "
+        f"Step {asked.step + 1} of run {run.id} is not what the button was bound to "
+        f"({binds[:12]} then, {asked.binds[:12]} now). "
         f"Nothing was done. It would run now: {text[:300]}",
         "Read it again on the page of the run before you approve.",
     )

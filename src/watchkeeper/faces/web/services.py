@@ -20,10 +20,22 @@ def one(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         raise NotFound(f"There is no service {name} in the ops repo.", "All services are on the bridge.")
     settled = dict(found.checks)
     rows = [
-        {"check": check, "settled": settled.get(check.key), "latest": base["now"].latest.get(check.key)} for check in found.service.checks
+        {"check": check, "settled": settled.get(check.key), "latest": base["now"].latest.get(check.key)}
+        for check in found.service.checks
     ]
-    charts = [drawn for check in found.service.checks[:8] if (drawn := chart.of_check(app, check, base["zone"], base["now_at"]))]
+    charts = [
+        drawn
+        for check in found.service.checks[:8]
+        if (drawn := chart.of_check(app, check, base["zone"], base["now_at"]))
+    ]
     incidents = [each for each in app.incidents.newest(limit=200) if each.service == name][:10]
     trace = draw.traces(app, base["now_at"], base["zone"]).get(name)
-    context = {"service": found.service, "found": found, "rows": rows, "charts": charts, "incidents": incidents, "trace": trace}
+    context = {
+        "service": found.service,
+        "found": found,
+        "rows": rows,
+        "charts": charts,
+        "incidents": incidents,
+        "trace": trace,
+    }
     return pages.render(request, "service.html", base | context)

@@ -10,7 +10,14 @@ from watchkeeper.core.runs.values import Run, RunState, StepState
 
 Word = Literal["done", "now", "planned", "failed", "waits", "skipped"]
 _MARK = {"done": "done", "now": "run", "planned": "plan", "failed": "failed", "waits": "wait", "skipped": "plan"}
-_SAID = {"done": "done", "now": "now", "planned": "planned", "failed": "failed", "waits": "waits for you", "skipped": "not done"}
+_SAID = {
+    "done": "done",
+    "now": "now",
+    "planned": "planned",
+    "failed": "failed",
+    "waits": "waits for you",
+    "skipped": "not done",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,10 @@ class ReadingsReader:
 
     def states_at(self, at: float) -> dict[str, State]:
         """The settled state of every check that had flipped before `at`."""
-        query = "select check_key, after_state from flip where seq in (select max(seq) from flip where at < ? group by check_key)"
+        query = (
+            "select check_key, after_state from flip"
+            " where seq in (select max(seq) from flip where at < ? group by check_key)"
+        )
         return {check: STATES[state] for check, state in self._rows(query, (at,))}
 
     def first_reading(self, check: str) -> float | None:

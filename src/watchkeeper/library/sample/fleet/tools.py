@@ -13,7 +13,6 @@ try-order                 place an order and wait until it is confirmed
 
 from __future__ import annotations
 
-import http.client
 import json
 import sqlite3
 import sys
@@ -89,6 +88,8 @@ def workers(arguments: list[str]) -> int:
 
 def health(program: str) -> int:
     """Ask /health of one program; its port stands in fleet.json."""
+    import http.client
+
     port = json.loads((HERE / "fleet.json").read_text(encoding="utf-8"))["ports"][program]
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
     try:
@@ -137,6 +138,8 @@ def database_holders(arguments: list[str]) -> int:
 
 
 def try_order(arguments: list[str]) -> int:
+    import http.client
+
     port = json.loads((HERE / "fleet.json").read_text(encoding="utf-8"))["ports"]["shop"]
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3.0)
     body = json.dumps({"customer": "try-order", "lines": [{"item": "tide table", "count": 1, "cents": 1200}]})
