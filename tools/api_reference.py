@@ -136,7 +136,7 @@ MEANINGS: Mapping[str, str] = {
     "POST /drill/boundary": "what fails next is not the same trouble coming back",
 }
 VALUES: tuple[tuple[str, type, str], ...] = (
-    ("Incident", Incident, "`checks`: list of failing checks. One of them alone adds `timeline`, `suspects`, `runs`, `notifications`."),
+    ("Incident", Incident, "One alone also has `timeline`, `suspects`, `runs` and `notifications`."),
     ("Failing check", FailingCheck, "One check that an incident holds."),
     ("Event", Event, "A line of the `timeline`, oldest first."),
     ("Suspect", Suspect, "What changed before this, the likeliest first."),
@@ -216,10 +216,11 @@ def sentence(words: str) -> str:
 
 
 def _query(operation: Mapping[str, Any]) -> Iterator[str]:
+    """What may stand behind the question mark; the names in the path speak for themselves."""
     for one in operation.get("parameters", ()):
-        where = "in the path" if one["in"] == "path" else "query"
-        default = "required" if one["required"] else _word(one["schema"].get("default"))
-        yield f"| `{one['name']}` | {kind(one['schema'])}, {where} | {default} |"
+        if one["in"] == "query":
+            default = "required" if one["required"] else _word(one["schema"].get("default"))
+            yield f"| `{one['name']}` | {kind(one['schema'])}, in the query | {default} |"
 
 
 def _body(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[str]:
@@ -240,23 +241,35 @@ def kind(declared: Mapping[str, Any]) -> str:
         return f"list of {kind(declared['items'])}"
     if declared.get("type") == "object":
         return f"map of {kind(declared.get('additionalProperties') or {})}"
-    words = {"string": "text", "integer": "whole number", "boolean": "true or false", "number": "number", "null": "null"}
+    words = {
+        "string": "text",
+        "integer": "whole number",
+        "boolean": "true or false",
+        "number": "number",
+        "null": "null",
+    }
     return words.get(str(declared.get("type")), "anything")
 
 
 def _word(default: object) -> str:
     if default in (None, "", [], {}):
         return ""
-    return str(default).lower() if isinstance(default, bool) else f"{default:g}" if isinstance(default, float) else str(default)
+    return (
+        str(default).lower()
+        if isinstance(default, bool)
+        else f"{default:g}"
+        if isinstance(default, float)
+        else str(default)
+    )
 
 
 def _answers() -> str:
     lines = ["## What the answers hold\n"]
     for title, (note, names) in BY_HAND.items():
-        lines.append(f"### {title}\n\n{_listed(names)}. {note}\n")
+        lines.append(f"### {title}\n\n{note}\n\n{_listed(names)}\n")
     for title, value, note in VALUES:
-        lines.append(f"### {title}\n\n{_listed(names_of(title, value))}. {note}\n")
-    lines.append(f"### Entry\n\n{_listed(entry_names())}. `sections`: list of `heading` and `text`.\n")
+        lines.append(f"### {title}\n\n{note}\n\n{_listed(names_of(title, value))}\n")
+    lines.append(f"### Entry\n\n`sections`: list of `heading` and `text`.\n\n{_listed(entry_names())}\n")
     return "\n".join(lines) + "\n"
 
 
@@ -290,13 +303,13 @@ def errors() -> str:
     from watchkeeper.faces.api.routes import STATUS_OF_KIND
     from watchkeeper.faces.cli.program import EXIT_CODES
 
-    rows = [
-        f"| `{kind}` | {status} | {EXIT_CODES[kind]} | {MEANT[kind]} |" for kind, status in STATUS_OF_KIND.items()
-    ]
+    rows = [f"| `{kind}` | {status} | {EXIT_CODES[kind]} | {MEANT[kind]} |" for kind, status in STATUS_OF_KIND.items()]
     return (
-        "## Errors\n\nAn answer of 400 and above holds `{\"error\": {\"kind\", \"sentence\", \"hint\"}}`: what is wrong,\n"
+        '## Errors\n\nAn answer of 400 and above holds `{"error": {"kind", "sentence", "hint"}}`: what is wrong,\n'
         "and the next step. Neither ever holds a secret. A body that does not fit its fields is answered with 422 and\n"
-        "`{\"detail\": [...]}`.\n\n| kind | HTTP | exit code of `wk` | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        '`{"detail": [...]}`.\n\n| kind | HTTP | exit code of `wk` | meaning |\n|---|---|---|---|\n'
+        + "\n".join(rows)
+        + "\n"
     )
 
 

@@ -256,7 +256,6 @@ def local_client(ops: Path, state: Path) -> LocalClient:
     """Open the state without a daemon. Raises `Locked` when a daemon holds it."""
     from watchkeeper.bootstrap.state import lock_state
 
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock_state(state)
     app = open_application(ops, state)
     start_beats(app)

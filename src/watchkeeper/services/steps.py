@@ -123,6 +123,11 @@ class StepRunner:
             return self._ended(
                 step, collector, None, started, StepState.CANCELLED, "cancelled; its process group was ended"
             )
+        if result.truncated and result.exit_code is None:
+            collector.truncated = True
+            text = f"wrote more than {(HEAD_BYTES + TAIL_BYTES) >> 20} MB, so it was ended; what came until then is kept"
+            state = StepState.DONE if plan.phase == "diagnose" and not plan.expect else StepState.FAILED
+            return self._ended(step, collector, None, started, state, text)
         good, why = met(plan.expect, result.exit_code, collector.tail.decode(errors="replace"))
         if good or (plan.phase == "diagnose" and not plan.expect):
             return self._ended(step, collector, result.exit_code, started, StepState.DONE, why)

@@ -90,12 +90,16 @@ def _one_procedure(runbook: Runbook, steps: Sequence[Step], path: str) -> None:
 
 
 def _hosts(step: Step, runbook: Runbook, inventory: Inventory, service: Service | None, path: str) -> tuple[str, ...]:
-    if step.host:
-        return (step.host,)
+    named = step.host or ("" if service and service.hosts else runbook.host)
+    if named and named not in inventory.hosts:
+        raise Usage(
+            f"{path} names the host {named} for step {step.id}, and hosts.yaml has no such host.",
+            f"Its hosts: {', '.join(sorted(inventory.hosts)) or 'none'}. Correct the name, or add the host.",
+        )
+    if named:
+        return (named,)
     if service and service.hosts:
         return service.hosts
-    if runbook.host:
-        return (runbook.host,)
     if len(inventory.hosts) == 1:
         return tuple(inventory.hosts)
     raise Usage(

@@ -285,11 +285,16 @@ def _draw_marks(
     for start, end, state in _stretches(readings, scale.until):
         x = scale.x(start)
         picture.strips.append((marks.css_class(state), _strip(state, x, max(scale.x(end) - x, 1.5), scale.base)))
-    for at, title in fixes:
+    flags = sorted(fixes)
+    for index, (at, title) in enumerate(flags):
         x = scale.x(at)
         side = -1.0 if x > (LEFT + scale.right) / 2 else 1.0
         text = title if len(title) <= 34 else title[:33] + "…"
-        picture.fixes.append((x, f"fix: {text}", f"{marks.local(at, zone):%H:%M:%S}", side))
+        last = (
+            index == len(flags) - 1 or scale.x(flags[index + 1][0]) - x > 150
+        )  # of flags in a heap only the last is named
+        label, when = (f"fix: {text}", f"{marks.local(at, zone):%H:%M:%S}") if last else ("", "")
+        picture.fixes.append((x, label, when, side))
 
 
 def _stretches(readings: Sequence[Judged], until: float) -> list[tuple[float, float, State]]:

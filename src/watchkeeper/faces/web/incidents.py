@@ -12,7 +12,7 @@ from watchkeeper.core.checks.values import State
 from watchkeeper.core.errors import NotFound
 from watchkeeper.core.incidents.values import Event, Incident, Status
 from watchkeeper.core.notifications import Attempt, Notification
-from watchkeeper.core.runs.values import RunState
+from watchkeeper.core.runs.values import Run, RunState
 from watchkeeper.faces.web import chart, pages, runs, track
 
 PAGE = 50
@@ -73,7 +73,7 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
         "incident_class": "plain" if not is_open else "crit" if state is State.CRIT else "warn",
         "open_for": (incident.closed_at or base["now_at"]) - incident.opened_at,
         "sentence": sentence(incident, run, calm(base, incident)),
-        "why_not": incident.why_not_acted if is_open and (run is None or run.state in UNMOVED) else "",
+        "why_not": why_not(incident, run),
         "held": [each.service.name for each in base["now"].services if each.held_under == number],
         "service": app.holder.current.services.get(incident.service),
         "charts": chart.of_incident(app, incident, run, base["zone"], base["now_at"]),
@@ -113,6 +113,14 @@ def bands(timeline: list[Event]) -> dict[int, str]:
     return found
 
 
+def why_not(incident: Incident, run: Run | None) -> str:
+    """Why watchkeeper did not act; "" while it acts, and where the sentence of truth says the same."""
+    said = incident.why_not_acted.rstrip(".")
+    if incident.status is not Status.OPEN or (run is not None and run.state not in UNMOVED):
+        return ""
+    return "" if said == (incident.escalated_why or "").rstrip(".") else incident.why_not_acted
+
+
 def calm(base: dict[str, Any], incident: Incident) -> float | None:
     """Since when all its checks measure OK again; None while one does not. That is not a proof yet."""
     settled = {key: state for each in base["now"].services for key, state in each.checks}
@@ -122,7 +130,7 @@ def calm(base: dict[str, Any], incident: Incident) -> float | None:
     return max(each.since for each in states if each is not None)
 
 
-def sentence(incident: Incident, run: Any, calm_since: float | None) -> tuple[str, str]:
+def sentence(incident: Incident, run: Run | None, calm_since: float | None) -> tuple[str, str]:
     """(what is wrong, how it stands): measured, and honest about proof."""
     what = incident.title.rstrip(".") + "."
     if incident.ending is not None:
