@@ -245,9 +245,7 @@ def test_missing_venv_module_names_the_command_that_installs_it(tmp_path: Path) 
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden/ensurepip.py").write_text("raise ModuleNotFoundError('ensurepip')\n", encoding="utf-8")
     real = (checkout.programs / "python3").resolve()
-    checkout.put_program(
-        "python3", f'[ "$1" = -I ] && shift\nPYTHONPATH="{tmp_path}/hidden" exec "{real}" "$@"'
-    )
+    checkout.put_program("python3", f'[ "$1" = -I ] && shift\nPYTHONPATH="{tmp_path}/hidden" exec "{real}" "$@"')
     code, out, err = checkout.run()
     assert (code, out) == (1, "")
     version = f"3.{sys.version_info[1]}"
@@ -290,7 +288,9 @@ def test_wk_test_runs_every_tool_and_gives_its_arguments_to_pytest_only(ready: C
         ready.extra = {"BROKEN": broken}
         code, out, _ = ready.run("test")
         assert code == 1 and "FAILED" in out and "all passed" not in out, broken
-        assert "pytest called with []" in out, "a failing static check must not hide the tests"
+        assert "pytest called with ['-n', 'auto', '--dist', 'loadfile']" in out, (
+            "a failing static check must not hide the tests"
+        )
 
 
 def test_ctrl_c_while_installing_is_one_sentence(tmp_path: Path) -> None:

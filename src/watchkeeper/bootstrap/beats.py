@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from watchkeeper.core.errors import WatchkeeperError
+
 if TYPE_CHECKING:
     from watchkeeper.bootstrap.main import Application
 
@@ -22,6 +24,7 @@ class Beats:
         self._stopping = threading.Event()
         self._look_for_changes = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._said: dict[str, str] = {}
 
     def start(self) -> None:
         """Start all loops."""
@@ -59,6 +62,12 @@ class Beats:
     def _once(self, name: str, act: Callable[[], object]) -> None:
         try:
             act()
+            self._said.pop(name, None)
+        except WatchkeeperError as error:
+            if self._said.get(name) != error.sentence:  # a lasting fault is said once, not every second
+                log.error("beat %s: %s; it goes on", name, error)
+            self._said[name] = error.sentence
+            self._stopping.wait(1.0)
         except Exception:
             log.exception("beat %s failed; it goes on", name)
             self._stopping.wait(1.0)

@@ -32,7 +32,8 @@ def service_state(service: Service, settled: dict[str, Settled], held_under: int
             worst_key, worst = key, state
     if worst is None:
         return ServiceState(service, State.UNKNOWN, "not asked yet", None, checks, held_under)
-    reason = f"{len(checks)} checks" if worst.state is State.OK else f"{worst_key.partition('/')[2]}: {worst.reason}"
+    count = "1 check" if len(checks) == 1 else f"{len(checks)} checks"
+    reason = count if worst.state is State.OK else f"{worst_key.partition('/')[2]}: {worst.reason}"
     return ServiceState(service, worst.state, reason, worst.since, checks, held_under)
 
 
@@ -52,11 +53,19 @@ def sentence(
         return "There are no checks yet. Write one into services/NAME.yaml, then look again."
     failing = [each for each in services if each.state in (State.CRIT, State.WARN)]
     unseen = [each for each in services if each.state is State.UNKNOWN]
-    first = _what_fails(failing, unseen, checks, now)
+    unasked = sum(1 for each in services for _, settled in each.checks if settled is None)
+    first = _what_fails(failing, unseen, checks, unasked, now)
     return " ".join(part for part in (first, _what_is_open(incidents, now), _who_acts(incidents, waiting)) if part)
 
 
-def _what_fails(failing: Sequence[ServiceState], unseen: Sequence[ServiceState], checks: int, now: float) -> str:
+def _what_fails(
+    failing: Sequence[ServiceState], unseen: Sequence[ServiceState], checks: int, unasked: int, now: float
+) -> str:
+    if not failing and unasked == checks:
+        return f"All {checks} checks are being asked for the first time."
+    if not failing and unasked:
+        answered = f"{checks - unasked} of {checks} checks have answered, all of them OK"
+        return f"{answered}; {unasked} are being asked for the first time."
     if not failing and not unseen:
         return "The one check is OK." if checks == 1 else f"All {checks} checks are OK."
     if not failing:

@@ -39,6 +39,11 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / 86400:.0f} days"
 
 
+def utc_words(at: float | None) -> str:
+    """An epoch time for people who read a record later: ``2026-11-21 10:20:24 UTC``."""
+    return "an unknown time" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def utc_text(at: float | None) -> str | None:
     """An epoch time as JSON shows it: UTC with Z and milliseconds; None stays None."""
     if at is None:

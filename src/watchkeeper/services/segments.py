@@ -145,12 +145,13 @@ class Segments:
         budget = self._responder.budget(session, response, now) if run.fix_started_at is None else ""
         off = session.setting(AUTOMATION_OFF) or ""
         incident = session.incident(run.incident) if run.incident else None
+        acknowledged = incident.acknowledged_by if incident and incident.acknowledged_at else None
         circumstances = Circumstances(
             automation_off=f"Automation is switched off: {off}." if off else "",
-            acknowledged_by=f"{incident.acknowledged_by} has acknowledged the incident." if incident and incident.acknowledged_at else "",
+            acknowledged_by=f"{acknowledged} has acknowledged the incident." if acknowledged else "",
             budget=budget,
             cause=self._cause(session, incident),
-        )  # fmt: skip
+        )
         return grant, why, circumstances
 
     def _cause(self, session: Session, incident: Incident | None) -> str:

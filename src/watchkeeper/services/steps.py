@@ -249,9 +249,15 @@ class StepRunner:
         """
         plan = step.plan
         return SpoolStep(
-            run=f"{self._installation}-run-{step.run}", step=f"step-{step.index}-{step.attempt}", text=plan.text, shell=_shell(plan.language),
-            environment=plan.environment, boot=step.boot, first_of_run=not step.boot, strict=True,
-        )  # fmt: skip
+            run=f"{self._installation}-run-{step.run}",
+            step=f"step-{step.index}-{step.attempt}",
+            text=plan.text,
+            shell=_shell(plan.language),
+            environment=plan.environment,
+            boot=step.boot,
+            first_of_run=not step.boot,
+            strict=True,
+        )
 
 
 def _shell(language: str) -> str:

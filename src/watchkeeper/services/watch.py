@@ -10,7 +10,7 @@ from functools import partial
 from watchkeeper.core.checks.values import Flip, Settled, State, Value
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Event, EventKind, Incident, Status
-from watchkeeper.core.inventory.values import Inventory
+from watchkeeper.core.inventory.values import Check, Inventory
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Clock, JournalPort, Session, StorePort
@@ -131,12 +131,24 @@ class WatchRecorder:
 
         Returns how many were opened. The flip is rebuilt from the settled state, so nothing waits for a next flip.
         """
+        self._start_over()
         inventory = self._holder.current
         settled = self._journal.settled()
         orphans = self._orphans(inventory, settled)
         for flip in orphans:
             self._store.write(partial(self._failing, inventory=inventory, flip=flip))
         return len(orphans)
+
+    def _start_over(self) -> None:
+        """A journal that is shorter than what was taken from it is a new one: the old file was moved away."""
+        with self._store.read() as session:
+            taken = session.cursor(CURSOR)
+        newest = self._journal.newest_flip()
+        if newest >= taken:
+            return
+        log.warning("the flip journal was begun anew (%s taken, newest is %s); it is read from its start", taken, newest)
+        self._store.write(lambda session: session.set_cursor(CURSOR, 0))
+        self._cursor = 0
 
     def _orphans(self, inventory: Inventory, settled: dict[str, Settled]) -> Sequence[Flip]:
         bad = {key: state for key, state in settled.items() if state.state in (State.CRIT, State.WARN)}
@@ -155,12 +167,27 @@ class WatchRecorder:
             if check is None or key in held:
                 continue
             service = inventory.services[check.service]
-            flip = Flip(
-                0, key, check.service, check.host, state.since, State.UNKNOWN, state.state, state.reason, {}, check.rule_hash, ""
-            )  # fmt: skip
+            flip = _as_flip(check, state)
             if (
                 rules.opens_incident(flip, service)
                 and rules.parent_incident(service, open_incidents, inventory) is None
             ):
                 flips.append(flip)
         return flips
+
+
+def _as_flip(check: Check, state: Settled) -> Flip:
+    """The flip that brought a check into its settled state, as far as that still tells it."""
+    return Flip(
+        seq=0,
+        check=check.key,
+        service=check.service,
+        host=check.host,
+        at=state.since,
+        before=State.UNKNOWN,
+        after=state.state,
+        reason=state.reason,
+        values={},
+        rule_hash=check.rule_hash,
+        rule="",
+    )

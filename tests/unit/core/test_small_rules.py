@@ -113,6 +113,10 @@ def test_the_sentence_of_truth() -> None:
     assert sentence(calm, (), 0, "", NOW) == "All 2 checks are OK."  # type: ignore[arg-type]
     bad = states(("shop", State.CRIT), ("docs", State.OK))
     assert sentence(bad, (), 0, "", NOW) == "shop is CRIT for 2 min: web: status 0, limit 200."  # type: ignore[arg-type]
+    fresh = states(("shop", State.OK), ("docs", State.OK))
+    later = replace(fresh[1], checks=(("docs/web", None),))  # type: ignore[type-var]
+    said = sentence((fresh[0], later), (), 0, "", NOW)  # type: ignore[arg-type]
+    assert said == "1 of 2 checks have answered, all of them OK; 1 are being asked for the first time."
     blind = states(("shop", State.UNKNOWN))
     assert sentence(blind, (), 0, "", NOW).startswith("Nothing is known to fail, but shop cannot be seen")  # type: ignore[arg-type]
     assert sentence(bad, (), 0, "the watch is not running.", NOW).startswith("Nobody is watching")  # type: ignore[arg-type]

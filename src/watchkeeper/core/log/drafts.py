@@ -9,7 +9,7 @@ from watchkeeper.core.incidents.values import Ending, Event, FailingCheck, Incid
 from watchkeeper.core.log.markdown import fenced, inline
 from watchkeeper.core.log.values import Draft
 from watchkeeper.core.runs.values import Run, RunState, RunStep, StepState
-from watchkeeper.core.times import format_duration, utc_text
+from watchkeeper.core.times import format_duration, utc_words
 
 SEVERITIES = {"P1": "Critical", "P2": "High", "P3": "Medium"}
 _ENDINGS = {
@@ -115,10 +115,10 @@ def _change(runs: Iterable[Run]) -> str:
 
 def _reason(incident: Incident, events: Sequence[Event]) -> str:
     lines = [
-        f"- {check.check} was {check.state.value} at {utc_text(check.flipped_at)}: {check.reason}"
+        f"- {check.check} was {check.state.value} at {utc_words(check.flipped_at)}: {check.reason}"
         for check in incident.checks
     ]
-    lines += [f"- {utc_text(event.at)}, {event.actor}: {event.text}" for event in events if event.kind in _TOLD]
+    lines += [f"- {utc_words(event.at)}, {event.actor}: {event.text}" for event in events if event.kind in _TOLD]
     if incident.why_not_acted:
         lines.append(f"- Why watchkeeper did not act: {incident.why_not_acted}")
     return "\n".join(lines)
@@ -161,19 +161,19 @@ def _verification(incident: Incident) -> str:
 def _proof(check: FailingCheck) -> str:
     if check.proven_at is not None:
         counted = f"{check.proof_count} good readings in a row ({check.needed} needed)"
-        return f"- {check.check}: {counted}, proven at {utc_text(check.proven_at)}"
+        return f"- {check.check}: {counted}, proven at {utc_words(check.proven_at)}"
     lost = f"; it can no longer prove: {check.lost}" if check.lost else ""
     return f"- {check.check}: not proven, {check.proof_count} of {check.needed} good readings{lost}"
 
 
 def _impact(incident: Incident, at: float) -> str:
     lasted = format_duration(max(at - incident.opened_at, 0.0))
-    lines = [f"- {incident.service} was affected for {lasted}, from {utc_text(incident.opened_at)} to {utc_text(at)}"]
+    lines = [f"- {incident.service} was affected for {lasted}, from {utc_words(incident.opened_at)} to {utc_words(at)}"]
     if incident.recurring:
         lines.append("- Recurring: an earlier fix did not hold")
     if incident.escalated_at is not None:
         lines.append(
-            f"- Escalated at {utc_text(incident.escalated_at)}: {incident.escalated_why or 'no reason recorded'}"
+            f"- Escalated at {utc_words(incident.escalated_at)}: {incident.escalated_why or 'no reason recorded'}"
         )
     if incident.acknowledged_by:
         lines.append(f"- Acknowledged by {incident.acknowledged_by}")

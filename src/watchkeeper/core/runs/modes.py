@@ -52,6 +52,18 @@ class Circumstances:
     busy_host: str = ""
     cause: str = ""
 
+    def reasons(self) -> tuple[str, ...]:
+        """All of them, the one to be said first in front."""
+        return (
+            self.automation_off,
+            self.acknowledged_by,
+            self.window,
+            self.deploy_lock,
+            self.cause,
+            self.budget,
+            self.busy_host,
+        )
+
 
 def may_start(step: PlanStep, mode: RunMode, grant: Grant | None, grant_why: str, now: Circumstances) -> Decision:
     """Whether this step of a run in this mode may start without a person.
@@ -75,10 +87,7 @@ def may_start(step: PlanStep, mode: RunMode, grant: Grant | None, grant_why: str
         return Decision(False, grant_why or "There is no standing grant.")
     if step.risk == "destroy" and not grant.destroy:
         return Decision(False, f"Step {step.id} destroys, and the grant does not name destroying steps.")
-    against = next(
-        (why for why in (now.automation_off, now.acknowledged_by, now.window, now.deploy_lock, now.cause, now.budget, now.busy_host) if why),
-        "",
-    )  # fmt: skip
+    against = next((why for why in now.reasons() if why), "")
     return Decision(not against, against, grant.id)
 
 

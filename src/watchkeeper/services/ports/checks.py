@@ -69,6 +69,10 @@ class JournalPort(Protocol):
         """Flips with seq > after, oldest first."""
         ...
 
+    def newest_flip(self) -> int:
+        """The seq of the newest flip; 0 when there is none. Cheap."""
+        ...
+
     def readings(self, check: str, since: float, limit: int = 1000) -> list[Judged]:
         """Readings of a check with at >= since, oldest first."""
         ...

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from watchkeeper.core.checks import Flip, Judged, Reading, Settled, State, Verdict
-from watchkeeper.store.readings.schema import STATES, refuse_newer, unpack_values, version_of
+from watchkeeper.store.readings.schema import STATES, refuse_newer, unpack_values, unusable, version_of
 from watchkeeper.store.readings.writer import read_settled
 
 
 class ReadingsReader:
     """Implements `JournalPort`. One connection per thread; before the watch has made the file everything is empty.
 
-    Raises `Invalid` when a newer program wrote the file.
+    Raises `Invalid` when a newer program wrote the file, or when SQLite cannot use it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,8 +87,8 @@ class ReadingsReader:
 
     def settled(self) -> dict[str, Settled]:
         """The settled state of every check the watch has ever known; removed checks stay until they are replaced."""
-        connection = self._connection()
-        return read_settled(connection) if connection is not None else {}
+        with self._asking() as connection:
+            return read_settled(connection) if connection is not None else {}
 
     def latest(self) -> dict[str, Judged]:
         """The newest reading of every check."""
@@ -116,8 +117,17 @@ class ReadingsReader:
             self._local = threading.local()
 
     def _rows(self, query: str, values: tuple[object, ...]) -> Iterable[tuple]:
-        connection = self._connection()
-        return connection.execute(query, values).fetchall() if connection is not None else []
+        with self._asking() as connection:
+            return connection.execute(query, values).fetchall() if connection is not None else []
+
+    @contextmanager
+    def _asking(self) -> Iterator[sqlite3.Connection | None]:
+        """The connection; after a failure the next question opens the file anew, which may be another one by then."""
+        try:
+            yield self._connection()
+        except sqlite3.Error as error:
+            self._local.connection = None
+            raise unusable(self._path, error) from error
 
     def _connection(self) -> sqlite3.Connection | None:
         """This thread's connection; None while there is no finished file."""

@@ -10,6 +10,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 
 from watchkeeper.core.checks import State, Value
 from watchkeeper.core.errors import Invalid
@@ -52,6 +53,15 @@ STATE_OF_LETTER = {letter: state for state, letter in LETTERS.items()}
 
 _NEVER_STORED = frozenset({"body"})
 _TEXT_LIMIT = 400
+
+
+def unusable(path: Path, error: sqlite3.Error) -> Invalid:
+    """What a person reads when SQLite cannot use the file: damaged, full, or not readable."""
+    return Invalid(
+        f"The readings store {path} cannot be used: {str(error).rstrip('.')}.",
+        f"See that its disk has room. A damaged file: stop watchkeeper, move {path.name} away with its -wal and -shm, start "
+        "again; the readings begin anew, incidents and the log stay.",
+    )
 
 
 def version_of(connection: sqlite3.Connection) -> int:

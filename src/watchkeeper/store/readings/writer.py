@@ -11,7 +11,7 @@ from pathlib import Path
 
 from watchkeeper.core.checks import Flip, Judged, Settled, State
 from watchkeeper.services.ports import Ping
-from watchkeeper.store.readings.schema import LETTERS, NUMBERS, STATE_OF_LETTER, STATES, migrate, pack_values
+from watchkeeper.store.readings.schema import LETTERS, NUMBERS, STATE_OF_LETTER, STATES, migrate, pack_values, unusable
 
 DAY_S = 86_400.0
 _UPSERT_STATE = """
@@ -38,15 +38,21 @@ class ReadingsWriter:
     def __init__(self, path: Path, *, keep_s: float = 14 * DAY_S, keep_rows: int = 20_000_000) -> None:
         self._lock = threading.RLock()
         self._keep_s, self._keep_rows = keep_s, keep_rows
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+        except sqlite3.Error as error:
+            raise unusable(path, error) from error
         try:
             self._prepare(path)
+            self._names: dict[str, int] = {
+                text: number for number, text in self._connection.execute("select id, text from name")
+            }
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise unusable(path, error) from error
         except BaseException:
             self._connection.close()
             raise
-        self._names: dict[str, int] = {
-            text: number for number, text in self._connection.execute("select id, text from name")
-        }
         self._full = False
         self._written = 0
 

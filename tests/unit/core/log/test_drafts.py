@@ -54,7 +54,7 @@ def test_an_incident_tells_what_was_done_and_how_it_was_proven() -> None:
     assert told["Change"] == (
         "- `Restart` on app1 (change), from runbooks/web-down.md: failed, exit code 3 after 2 s. the unit is masked"
     )
-    assert "shop/web was CRIT at 2025-11-13T02:13:20.000Z: status 502, expected 200" in told["Reason"]
+    assert "shop/web was CRIT at 2025-11-13 02:13:20 UTC: status 502, expected 200" in told["Reason"]
     assert "ana: looked at it" in told["Reason"] and "step done" not in told["Reason"]
     assert "```bash\nsystemctl restart shop\n```" in told["Procedure"]
     assert "approved by ana: failed, exit code 3" in told["Procedure"]

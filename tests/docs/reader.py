@@ -1,4 +1,4 @@
-"""docs/how-to/your-first-service.md, done word by word: its files, its commands, and what they print."""
+"""A person who follows a page of the documentation word by word, in a directory of their own."""
 
 from __future__ import annotations
 
@@ -10,29 +10,25 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.docs.pages import Fence
 
-from tests.docs.pages import DOCS, Fence, fences
-
-PAGE = DOCS / "how-to" / "your-first-service.md"
 PORT = "8010"
 LIMIT_S = 25.0
 
 
 class Reader:
-    """A person who follows the page in a directory of their own. Only the port and the intervals are theirs."""
+    """Follows one page. Only the port of the example and its intervals are theirs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, columns: int = 100) -> None:
         self.root = root
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = str(free.getsockname()[1])
         kept = {name: value for name, value in os.environ.items() if not name.startswith("WATCHKEEPER")}
         path = f"{Path(sys.executable).parent}:{kept['PATH']}"
-        self.environment = {**kept, "PATH": path, "TZ": "UTC", "COLUMNS": "100", "HOME": str(root)}
+        self.environment = {**kept, "PATH": path, "TZ": "UTC", "COLUMNS": str(columns), "HOME": str(root)}
         self.server: list[str] = []
         self.started: dict[str, subprocess.Popen[bytes]] = {}
         self.output = ""
@@ -48,13 +44,14 @@ class Reader:
             place.parent.mkdir(exist_ok=True)
             place.write_text(self.own(fence.text))
         elif fence.kind == "background":
-            self.background(self.own(fence.text))
+            self.background(self.own(fence.text), fence.argument.partition("until ")[2])
         elif fence.kind == "run":
             self.run(fence)
         elif fence.kind == "printed":
-            assert not unprinted(self.own(fence.text), self.output), f"{fence}\n--- printed in truth:\n{self.output}"
+            missing = unprinted(self.own(fence.text), self.output)
+            assert not missing, f"{fence}: {missing}\n--- printed in truth:\n{self.output}"
 
-    def background(self, text: str) -> None:
+    def background(self, text: str, awaited: str) -> None:
         """All lines but the last run to their end; the last one stays, without its ampersand."""
         *first, last = text.strip().splitlines()
         for line in first:
@@ -62,11 +59,19 @@ class Reader:
         words = shlex.split(last.removesuffix("&"))
         if "http.server" in words:
             self.server = words
-        self.start(words)
+        log = self.start(words)
+        deadline = time.monotonic() + LIMIT_S
+        while awaited not in log.read_text():
+            assert time.monotonic() < deadline, f"'{awaited}' never came\n{log.read_text()}"
+            time.sleep(0.2)
+        self.output = log.read_text()
 
-    def start(self, words: list[str]) -> None:
-        log = (self.root / f"{words[0]}.log").open("ab")
-        self.started[words[0]] = subprocess.Popen(words, cwd=self.root, env=self.environment, stdout=log, stderr=log)
+    def start(self, words: list[str]) -> Path:
+        """Start a program that stays; returns the file of its output."""
+        path = self.root / f"{Path(words[0]).name}.log"
+        with path.open("ab") as log:
+            self.started[words[0]] = subprocess.Popen(words, cwd=self.root, env=self.environment, stdout=log, stderr=log)
+        return path
 
     def run(self, fence: Fence) -> None:
         """Run the commands, again and again when the page says until when."""
@@ -74,6 +79,8 @@ class Reader:
             self.end(self.server[0])
         elif "the server is started" in fence.argument:
             self.start(self.server)
+        for name, value in re.findall(r"^export (\w+)=(\S+)$", fence.text, re.MULTILINE):
+            self.environment[name] = value
         awaited = fence.argument.partition("until ")[2]
         deadline = time.monotonic() + LIMIT_S
         while True:
@@ -102,46 +109,25 @@ class Reader:
 
 
 def unprinted(shown: str, printed: str) -> list[str]:
-    """Lines of the page that were not printed, in this order. Numbers and times may differ; ``...`` is anything."""
-    left = [plain(line) for line in printed.splitlines()]
+    """Lines of the page that were not printed, in this order. Numbers, times and line breaks may differ; ``...`` is
+    anything."""
+    left = plain(printed)
     missing = []
     for line in shown.splitlines():
         if line.strip() in ("", "..."):
             continue
-        pattern = re.escape(plain(line)).replace(re.escape("..."), ".*")
-        at = next((number for number, found in enumerate(left) if re.fullmatch(pattern, found)), None)
-        if at is None:
+        pattern = re.escape(plain(line)).replace(re.escape("..."), ".*?")
+        found = re.search(rf"(?:^| ){pattern}(?: |$)", left)
+        if found is None:
             missing.append(line)
         else:
-            left = left[at + 1 :]
+            left = left[found.end() - 1 :]
     return missing
 
 
-def plain(line: str) -> str:
-    """Without what differs from one time to the next: clock times, numbers with their units, runs of blanks."""
-    line = re.sub(r"\d\d:\d\d:\d\d", "TIME", line)
-    line = re.sub(r"(?:\b\d+(?:\.\d+)? (?:ms|s|min|h)\b ?)+", "# ", line)
-    return " ".join(re.sub(r"\d+(?:\.\d+)?", "#", line).split())
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    found = Reader(tmp_path)
-    yield found
-    for name in list(found.started):
-        found.end(name)
-
-
-def test_the_page_can_be_followed_word_by_word(reader: Reader) -> None:
-    followed = list(fences(PAGE))
-    assert len([one for one in followed if one.kind == "printed"]) >= 6
-    for fence in followed:
-        reader.follow(fence)
-    assert '"kind":"opened"' in (reader.root / "ops" / "pages.jsonl").read_text()
-    assert "wk" in reader.started, "the watch ran to the end"
-
-
-def test_a_line_that_was_not_printed_is_found() -> None:
-    assert not unprinted("OK  notes/disk  2 ms  free 77.5 %\n...\nAll 3 ...", "OK  notes/disk  41 ms  free 3 %\n\nAll 9 checks.")
-    assert unprinted("CRIT  notes/disk", "OK  notes/disk") == ["CRIT  notes/disk"]
-    assert unprinted("b\na", "a\nb") == ["a"]
+def plain(text: str) -> str:
+    """On one line, and without what differs from one time to the next: times, digests, numbers with their units."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\d\d:\d\d:\d\d", "TIME", text)
+    text = re.sub(r"\b[0-9a-f]{16}(?:[0-9a-f]{48})?\b", "DIGEST", text)
+    text = re.sub(r"(?:\b\d+(?:\.\d+)? (?:ms|s|min|h)\b ?)+", "# ", text)
+    return " ".join(re.sub(r"\d+(?:\.\d+)?", "#", text).split())
