@@ -35,7 +35,7 @@ class Reader:
 
     def own(self, text: str) -> str:
         """The text of the page with this reader's port, and asked every second."""
-        return text.replace(PORT, self.port).replace("every: 5s", "every: 1s")
+        return text.replace(PORT, self.port).replace("every: 5s", "every: 1s").replace("every: 60s", "every: 1s")
 
     def follow(self, fence: Fence) -> None:
         """Do what one fence says."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from tests.docs.pages import DOCS, fences
 from tests.docs.reader import Reader, unprinted
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    found = Reader(tmp_path, columns=160)
-    yield found
-    for name in list(found.started):
-        found.end(name)
+def reader() -> Iterator[Reader]:
+    """In a directory with a short name, because long commands are cut in what is printed."""
+    with tempfile.TemporaryDirectory(prefix="wk") as place:
+        found = Reader(Path(place), columns=160)
+        yield found
+        for name in list(found.started):
+            found.end(name)
 
 
 def test_the_first_service_can_be_followed_word_by_word(reader: Reader) -> None:

@@ -65,7 +65,7 @@ class Beats:
             self._said.pop(name, None)
         except WatchkeeperError as error:
             if self._said.get(name) != error.sentence:  # a lasting fault is said once, not every second
-                log.error("beat %s: %s; it goes on", name, error)
+                log.error("beat %s goes on after a fault: %s", name, error)
             self._said[name] = error.sentence
             self._stopping.wait(1.0)
         except Exception:

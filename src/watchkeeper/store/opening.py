@@ -71,7 +71,8 @@ def prepare(state: Path, using: str) -> None:
         place = state / "main.db" if connection.vendor == "sqlite" else "the PostgreSQL database"
         raise Invalid(
             f"The main store cannot be opened: {place}: {first_line(error)}.",
-            "Check that it can be reached and written, and that the disk has room; `wk doctor` looks at both.",
+            "See that it can be reached and written, and that its disk has room. A damaged file is put back from a copy "
+            "(main.db.before-*, or your own backup).",
         ) from error
     finally:
         connection.close()

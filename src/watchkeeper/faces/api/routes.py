@@ -29,7 +29,7 @@ from watchkeeper.services.ports import Ping
 
 api = NinjaAPI(title="watchkeeper", version="1", docs_url=None, openapi_url="/openapi.json", urls_namespace="api")
 
-log = logging.getLogger(__name__)
+journal = logging.getLogger(__name__)
 
 STATUS_OF_KIND = {
     "usage": 400, "invalid": 422, "forbidden": 403, "not_found": 404, "locked": 409, "no_answer": 502, "problem": 400,
@@ -44,7 +44,7 @@ def _told(request: HttpRequest, error: WatchkeeperError) -> HttpResponse:
 
 @api.exception_handler(DatabaseError)
 def _store_fault(request: HttpRequest, error: DatabaseError) -> HttpResponse:
-    log.error("the main store cannot be used at %s: %s", request.path, error)
+    journal.error("the main store cannot be used at %s: %s", request.path, error)
     sentence = f"The main store cannot be used: {(str(error).splitlines() or ['no reason given'])[0].rstrip('.')}."
     hint = "See that its disk has room; a damaged main.db is put back from its copy main.db.before-*."
     return api.create_response(request, {"error": {"kind": "problem", "sentence": sentence, "hint": hint}}, status=500)
@@ -52,7 +52,7 @@ def _store_fault(request: HttpRequest, error: DatabaseError) -> HttpResponse:
 
 @api.exception_handler(Exception)
 def _own_fault(request: HttpRequest, error: Exception) -> HttpResponse:
-    log.exception("a request failed: %s %s", request.method, request.path)
+    journal.exception("a request failed: %s %s", request.method, request.path)
     sentence = f"watchkeeper met a fault of its own at {request.method} {request.path}: {type(error).__name__}."
     body = {"error": {"kind": "problem", "sentence": sentence, "hint": "The trace is in the log of main."}}
     return api.create_response(request, body, status=500)

@@ -60,7 +60,7 @@ def test_an_incident_tells_what_was_done_and_how_it_was_proven() -> None:
     assert "approved by ana: failed, exit code 3" in told["Procedure"]
     assert "rm -rf" not in told["Procedure"]  # it was never started
     assert told["Verification"].startswith(
-        "- shop/web: 2 good readings in a row (2 needed), proven at 2025-11-13T02:13:28"
+        "- shop/web: 2 good readings in a row (2 needed), proven at 2025-11-13 02:13:28"
     )
     assert "affected for 1 min 30 s" in told["Impact"]
     assert told["Follow-up Actions"] == ""
