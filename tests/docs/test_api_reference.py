@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.docs.pages import DOCS, ROOT
 from tests.house import House
 
 sys.path.insert(0, str(ROOT / "tools"))
-import api_reference  # noqa: E402
+import api_reference
 
 PAGE = DOCS / "reference" / "api.md"
 

@@ -19,8 +19,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-
 from tests.docs.pages import DOCS, ROOT, WRITTEN, Fence, fences, of_kind, parse, prose, wk_commands
+
 from watchkeeper.adapters.notifiers import webhook
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.inventory.loading import load
@@ -63,7 +63,7 @@ def loads(files: dict[str, str]) -> None:
     """The ops repo of these files on top of BASE loads, with every runbook they name, without even a warning."""
     whole = {**BASE, **files}
     named = re.findall(r"runbooks/[\w/-]+\.md", "".join(whole.values()))
-    result = load({**{path: text.encode() for path, text in whole.items()}, **{path: b"# R\n" for path in named}}, 0.0)
+    result = load({**{path: text.encode() for path, text in whole.items()}, **dict.fromkeys(named, b"# R\n")}, 0.0)
     assert result.inventory is not None and not result.mistakes, result.mistakes
 
 
@@ -98,11 +98,11 @@ def test_the_editor_line_names_a_schema_that_exists(fence: Fence) -> None:
 
 
 def test_the_mistakes_are_printed_like_that() -> None:
-    shop = "service: shop\ndescription: x\nhosts: [hre]\ntier: 0755\nchecks:\n  - name: web\n    tcp: x.example.org:1\n    crit: {}\n"
-    printed = []
+    shop = "service: shop\ndescription: x\nhosts: [hre]\ntier: 0755\nchecks:\n"
+    shop += "  - name: web\n    http: http://x.example.org\n    crit: stauts != 200\n"
     hosts = "hosts:\n  here: {local: true}\n"
-    http = shop.replace("tcp: x.example.org:1", "http: http://x.example.org").replace("{}", "stauts != 200")
-    for files in ({"hosts.yaml": hosts, "services/shop.yaml": http}, {"hosts.yaml": "hosts:\n\there: {local: true}\n"}):
+    printed = []
+    for files in ({"hosts.yaml": hosts, "services/shop.yaml": shop}, {"hosts.yaml": hosts.replace("  ", "\t")}):
         result = load({"watchkeeper.yaml": b"team: T\n", **{path: text.encode() for path, text in files.items()}}, 0.0)
         printed += [text(as_data(one)) for one in result.mistakes]
     shown = [line for fence in of_kind("mistakes") for line in fence.text.splitlines()]
@@ -216,8 +216,7 @@ def said_by_the_program(message: str) -> float:
 
 def messages() -> Iterator[str]:
     for fence in of_kind("messages"):
-        for line in fence.text.splitlines():
-            yield line
+        yield from fence.text.splitlines()
     page = (DOCS / "how-to" / "let-it-act.md").read_text(encoding="utf-8")
     table = page.partition("| sentence |")[2].partition("\n\n")[0].splitlines()[2:]
     assert len(table) > 8

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.docs.pages import DOCS, fences
 from tests.docs.reader import Reader, unprinted
+
 
 @pytest.fixture
 def reader() -> Iterator[Reader]:

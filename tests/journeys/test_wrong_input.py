@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.house import House
+
 from watchkeeper.core.errors import Usage, WatchkeeperError
 
 HUNDRED_MB = 100_000_000
@@ -32,12 +31,6 @@ def wk(house: House, *words: str, ops: Path | None = None, timeout: float = 30) 
     return subprocess.run(
         [*command, "--state", str(house.state), *words], capture_output=True, text=True, timeout=timeout
     )
-
-
-def program(name: str, ops: Path, state: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """One program that is expected to refuse and end."""
-    command = [sys.executable, "-m", f"watchkeeper.programs.{name}", "--ops", str(ops), "--state", str(state), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
 
 
 def is_clear(said: str, *parts: str) -> None:
@@ -62,10 +55,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         house.service(name)
     big = f"head -c {HUNDRED_MB} /dev/zero | tr '\\0' x"
     fix = fence(big, name="flood", timeout="60s") + fence("head -c 5000 /dev/urandom", name="binary")
-    house.write("runbooks/flood.md", f"# Flood\n\n**Diagnosis**\n\n{fence(big, name='look', timeout='60s')}**Fix**\n\n{fix}")
+    house.write(
+        "runbooks/flood.md", f"# Flood\n\n**Diagnosis**\n\n{fence(big, name='look', timeout='60s')}**Fix**\n\n{fix}"
+    )
     stubborn = f"trap '' TERM; {STUBBORN} & {STUBBORN}; wait"
     looks = fence(stubborn, name="look", timeout="1s")
-    house.write("runbooks/stubborn.md", f"# Stubborn\n\n**Diagnosis**\n\n{looks}**Fix**\n\n{fence(stubborn, name='fix', timeout='1s')}")
+    house.write(
+        "runbooks/stubborn.md",
+        f"# Stubborn\n\n**Diagnosis**\n\n{looks}**Fix**\n\n{fence(stubborn, name='fix', timeout='1s')}",
+    )
     house.write("runbooks/elsewhere.md", f"# Elsewhere\n\n**Fix**\n\n{fence('true', name='there', host='nowhere')}")
     house.start()
     house.until(house.all_ok, 20, "every check is OK")
@@ -171,7 +169,9 @@ def test_a_deleted_ops_repo_is_said_and_the_watch_goes_on(house: House) -> None:
         away.rename(house.ops)
     house.until(lambda: not house.get("/status")["status"]["fault"], 6, "it is well again")
     house.closed("gone", 30)
-    house.until(lambda: any('"gone' in page or "gone:" in page for page in house.pages()), 30, "and told, once it can be")
+    house.until(
+        lambda: any('"gone' in page or "gone:" in page for page in house.pages()), 30, "and told, once it can be"
+    )
 
 
 def test_a_runbook_that_is_not_utf8_is_named_and_the_others_stay(house: House) -> None:
@@ -203,3 +203,157 @@ def test_a_channel_that_hangs_is_stopped_said_and_tried_again(house: House) -> N
     house.until(lambda: any("paged" in page for page in house.pages()), 40, "the page arrives after all")
     (house.flags / "paged").touch()
     house.closed("paged", 30)
+
+
+# ---- starting, and the state directory ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[House]:
+    """A house of one service, not started."""
+    house = House(tmp_path)
+    house.service("lamp")
+    yield house
+    house.stop()
+
+
+def up(house: House, *words: str, ops: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`wk up` where it is expected to refuse and end."""
+    return wk(house, "up", "--port", "0", *words, ops=ops)
+
+
+def test_an_empty_ops_repo_is_no_ops_repo(small: House, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for verb in ("lint", "up", "status", "check"):
+        done = wk(small, verb, ops=empty)
+        assert done.returncode in (2, 4)
+        is_clear(done.stderr, "holds no watchkeeper.yaml", "wk init")
+
+
+def test_a_state_directory_of_another_user_is_refused(small: House, requires: Callable[..., None]) -> None:
+    requires("root")
+    small.state.mkdir()
+    os.chown(small.state, 65534, 65534)
+    done = up(small)
+    assert done.returncode == 2
+    is_clear(done.stderr, f"{small.state} belongs to another user", "--state")
+    assert list(small.state.iterdir()) == []
+
+
+def test_a_port_that_is_taken_is_named(small: House) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = wk(small, "up", "--port", str(port))
+    assert done.returncode == 5
+    is_clear(done.stderr, f"Port {port} on 127.0.0.1 is taken", "--port")
+
+
+def test_of_two_starts_at_once_one_runs_and_the_other_says_so(small: House) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "watchkeeper.faces.cli.program",
+        "--ops",
+        str(small.ops),
+        "--state",
+        str(small.state),
+    ]
+    both = [
+        subprocess.Popen([*command, "up", "--port", "0"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        small.until(lambda: any(each.poll() is not None for each in both), 20, "one of them ends")
+        loser = next(each for each in both if each.poll() is not None)
+        assert loser.returncode == 5 and loser.stderr is not None
+        is_clear(loser.stderr.read(), "is in use by process", "wk status")
+        small.until(small.all_ok, 20, "the other watches")
+    finally:
+        for each in both:
+            if each.poll() is None:
+                each.terminate()
+            each.communicate(timeout=20)
+
+
+@pytest.mark.parametrize(("name", "how"), [(n, h) for n in ("main.db", "readings.db") for h in ("start", "middle")])
+def test_a_damaged_store_is_one_sentence_and_is_not_touched(small: House, name: str, how: str) -> None:
+    small.start()
+    small.until(small.all_ok, 20, "the check is OK")
+    small.stop()
+    path = small.state / name
+    with path.open("r+b") as file:
+        file.seek(0 if how == "start" else 4096)
+        file.write(b"not what was written here " * 400)
+    for other in small.state.glob(f"{name}-*"):
+        other.unlink()
+    before = path.read_bytes()
+    done = up(small)
+    assert done.returncode == 2
+    is_clear(done.stderr, str(path), "main.db.before-" if name == "main.db" else "move readings.db away")
+    assert path.read_bytes() == before
+    asked = wk(small, "status")
+    assert asked.returncode == 2
+    is_clear(asked.stderr, str(path))
+
+
+def test_a_new_journal_of_readings_is_read_from_its_start(small: House) -> None:
+    small.start()
+    small.until(small.all_ok, 20, "the check is OK")
+    for _ in range(2):
+        small.break_("lamp")
+        small.until(lambda: (found := small.incident("lamp")) and found["status"] == "open", 15, "an incident opens")
+        (small.flags / "lamp").touch()
+        small.closed("lamp", 30)
+    small.stop()
+    for path in small.state.glob("readings.db*"):
+        path.unlink()
+    small.start()
+    small.until(small.all_ok, 20, "the check is OK")
+    small.break_("lamp")
+    incident = small.until(
+        lambda: (found := small.incident("lamp")) and found["status"] == "open" and found, 15, "it opens"
+    )
+    (small.flags / "lamp").touch()
+    small.closed("lamp", 30)
+    assert incident["reopened"] >= 1
+
+
+def test_a_full_disk_is_said_and_nothing_that_was_seen_is_lost(small: House, requires: Callable[..., None]) -> None:
+    requires("root")
+    small.state.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", str(small.state)], check=True)
+    try:
+        small.start()
+        small.until(small.all_ok, 20, "the check is OK")
+        fill(small.state / "ballast")
+        small.break_("lamp")
+        said = small.until(
+            lambda: "cannot be written" in (status := small.get("/status")["status"])["sentence"] and status["sentence"],
+            15, "the page says so",
+        )  # fmt: skip
+        is_clear(said, "Nobody is watching", "Free some space")
+        shown = wk(small, "status")
+        is_clear(shown.stdout + shown.stderr, "cannot be written")
+        (small.state / "ballast").unlink()
+        incident = small.until(lambda: small.incident("lamp"), 20, "the flip was kept and opens the incident")
+        small.until(lambda: any("lamp" in page for page in small.pages()), 10, "and somebody is told")
+        assert incident["checks"][0]["check"] == "lamp/flag"
+        small.stop()
+        fill(small.state / "ballast")
+        is_clear(up(small).stderr, "its disk has room")
+        logs = (small.root / "main.log").read_text() + (small.root / "watch.log").read_text()
+        is_clear(logs)
+    finally:
+        small.stop()
+        subprocess.run(["umount", str(small.state)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 1024)
+            file.flush()

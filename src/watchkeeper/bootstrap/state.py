@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -30,7 +31,12 @@ def prepare_state(state: Path) -> Path:
 def lock_state(state: Path, name: str = "lock") -> None:
     """Take an exclusive lock for the life of this process; raises `Locked` and names the holder."""
     path = prepare_state(state) / name
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Invalid(
+            f"The lock {path} cannot be made: {error.strerror}.", "See that the disk of the state has room and is writable."
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -39,6 +45,7 @@ def lock_state(state: Path, name: str = "lock") -> None:
         raise Locked(
             f"{state} is in use by process {holder}.", "Talk to it with wk status, or stop it first."
         ) from error
-    os.ftruncate(handle, 0)
-    os.write(handle, str(os.getpid()).encode())
+    with contextlib.suppress(OSError):  # a full disk: the lock holds, only its holder cannot be named
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
     _held[str(path)] = handle

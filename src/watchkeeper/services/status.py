@@ -89,8 +89,11 @@ class StatusReader:
         )  # fmt: skip
 
     def _watch_state(self) -> tuple[Mapping[str, object], str]:
+        """Its figures, and why what is shown is not what is true now: it does not answer, or cannot write what it sees."""
         try:
-            return self._watch.status(), ""
+            status = self._watch.status()
+            blind = str(status.get("store_fault") or "")
+            return status, f"{blind} Free some space for the state directory." if blind else ""
         except NoAnswer as error:
             return {}, error.sentence
 

@@ -108,6 +108,7 @@ def _build(
             tuple(part.steps),
             tuple(part.checks),
             tuple(part.tasks),
+            tuple(dict.fromkeys(role for heading, role in reader.outline.named if owner_of(heading) is owner)),
         )
         for owner, part in sorted(collected.items(), key=lambda item: item[0].line)
         if part.symptoms or part.steps or part.checks or part.tasks

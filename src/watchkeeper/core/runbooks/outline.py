@@ -47,13 +47,14 @@ class Standing:
 
 @dataclass(slots=True)
 class Outline:
-    """Headings and labels above the current block."""
+    """Headings and labels above the current block. named: every phase that a heading or label opened, and where."""
 
     root: Heading = field(default_factory=lambda: Heading("", 0, 0))
     heading: Heading | None = None
     labels: list[Label] = field(default_factory=list)
     title: Heading | None = None
     headings: int = 0
+    named: list[tuple[Heading, Role]] = field(default_factory=list)
 
     @property
     def current(self) -> Heading:
@@ -70,6 +71,8 @@ class Outline:
         heading = Heading(plain(title), level, line, parent, role)
         if role in PHASES and not is_container(title):
             parent.owns = True
+        if role is not None:
+            self.named.append((heading, role))
         self.heading, self.labels = heading, []
         self.headings += 1
         if self.title is None and self.headings == 1:
@@ -83,6 +86,8 @@ class Outline:
         self.labels.append(label)
         if label.role in PHASES or label.role == "symptom":
             self.current.owns = True
+        if label.role is not None:
+            self.named.append((self.current, label.role))
         return label
 
     def settle(self, depth: int) -> None:

@@ -137,7 +137,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """One problem or piece of work: all phases below one heading, in document order."""
+    """One problem or piece of work: all phases below one heading, in document order.
+
+    named: phases that have a section, also one that holds only prose ("Rollback: none needed").
+    """
 
     title: str
     line: int
@@ -145,6 +148,7 @@ class Procedure:
     steps: tuple[Step, ...] = ()
     checks: tuple[CheckTable, ...] = ()
     tasks: tuple[Task, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

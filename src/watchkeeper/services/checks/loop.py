@@ -359,4 +359,5 @@ class Watch:
             "unwritten": self._book.unwritten,
             "lost": self._book.lost,
             "fault": self._holder.fault or self._fault or self._store_fault,
+            "store_fault": self._store_fault,
         }

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from watchkeeper.core.runbooks import Runbook, Step, read_runbook, show
+from watchkeeper.core.runbooks import Runbook, Step, lint, read_runbook, show
 from watchkeeper.core.runbooks.phases import role_of
 
 
@@ -236,3 +236,11 @@ def test_too_big_a_document_is_refused_with_a_sentence() -> None:
 def test_odd_front_matter_is_a_finding_never_a_trace(front: str) -> None:
     runbook = read_runbook(f"---\n{front}\n---\n## Resolution\n\n```bash\ncp a b\n```\n", "a.md")
     assert [step.text for step in runbook.steps] == ["cp a b"]
+
+
+def test_a_rollback_section_of_prose_answers_the_question() -> None:
+    text = "# Worker\n\n**Fix**\n\n```bash\nsystemctl restart worker\n```\n\n**Rollback**\n\nNone needed.\n"
+    with_section = [finding.sentence for finding in lint(read_runbook(text, "x.md"))]
+    without = [finding.sentence for finding in lint(read_runbook(text.partition("**Rollback**")[0], "x.md"))]
+    assert not any("no rollback" in sentence for sentence in with_section)
+    assert any("no rollback" in sentence for sentence in without)
