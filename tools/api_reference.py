@@ -280,7 +280,7 @@ def names_of(title: str, value: type) -> tuple[str, ...]:
 
 def entry_names() -> tuple[str, ...]:
     """The JSON fields of an entry: its draft between number and hashes."""
-    return ("number", *(field.name for field in fields(Draft)), "digest", "previous", "hash")
+    return ("number", *(field.name for field in fields(Draft)), "digest", "previous", "hash", "altered")
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.adapters.watch_socket import WatchClient
 from watchkeeper.core.checks.values import Judged
 from watchkeeper.core.errors import Invalid, NoAnswer, NotFound, Usage
+from watchkeeper.core.log.chain import Verification
 from watchkeeper.core.runs.values import Run, StepState
 from watchkeeper.engine.embedded import EmbeddedEngine
 from watchkeeper.identity.callers import Door
@@ -250,6 +251,13 @@ class LocalClient:
     def close(self) -> None:
         """Stop what was started for this command."""
         self._app.close()
+
+
+def verify_log(state: Path) -> Verification:
+    """The operations log of a store that nobody can open: read, recomputed, nothing written."""
+    os.environ["WATCHKEEPER_STATE"] = str(state)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "watchkeeper.settings")
+    return Store.verify_closed(state)
 
 
 def local_client(ops: Path, state: Path) -> LocalClient:

@@ -35,7 +35,8 @@ def lock_state(state: Path, name: str = "lock") -> None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Invalid(
-            f"The lock {path} cannot be made: {error.strerror}.", "See that the disk of the state has room and is writable."
+            f"The lock {path} cannot be made: {error.strerror}.",
+            "See that the disk of the state has room and is writable.",
         ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

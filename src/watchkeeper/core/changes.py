@@ -43,13 +43,13 @@ def rank(
     hosts: tuple[str, ...],
     depends_on: tuple[str, ...],
     flipped_at: float,
-    grace_s: float = 15.0,
+    grace_s: float = 2.0,
 ) -> tuple[Suspect, ...]:
     """Changes of the 24 h before `flipped_at` as suspects, best first.
 
     Relation weighs first (same service 1.0, dependency 0.6, same host 0.5, else 0.15), then kind, then age with a
-    half-life of one hour. `grace_s`: a change noticed this long after the flip still counts, since configuration
-    files are looked at in turns.
+    half-life of one hour. `grace_s`: clocks and file times are coarse, so a change dated this little after the
+    flip still counts; what came later may be the repair, never the cause.
     """
     suspects = []
     for change in changes:

@@ -1,4 +1,4 @@
-"""`wk up`: keeps the two programs running. Standard library only; stays small.
+"""`wk up`: keeps the two programs running. Standard library and the state lock only; stays small.
 
 A program that ends is started again: at once the first time, then with growing pauses up to ten seconds, so a program
 that cannot start does not burn the machine. SIGTERM or SIGINT ends both, TERM first.
@@ -11,6 +11,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+from watchkeeper.bootstrap.state import lock_state
+from watchkeeper.core.errors import Locked, WatchkeeperError
 
 PROGRAMS = ("watch", "main")
 PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -50,7 +54,15 @@ class Program:
 
 
 def main(arguments: list[str]) -> int:
-    """Run until told to stop; returns the exit code of `wk up`."""
+    """Run until told to stop; returns the exit code of `wk up`.
+
+    Of two starts at once the lock lets one go on; without it each could win one program and end for the other.
+    """
+    try:
+        lock_state(Path(arguments[arguments.index("--state") + 1]), "up.lock")
+    except WatchkeeperError as error:
+        print(f"wk up: {error}", file=sys.stderr, flush=True)
+        return REFUSED if isinstance(error, Locked) else WRONG
     programs = [Program(name, arguments) for name in PROGRAMS]
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

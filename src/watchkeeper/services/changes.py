@@ -33,6 +33,7 @@ class Changes:
         self._repository = repository
         self._holder = holder
         self._clock = clock
+        self._looked_at: dict[str, float] = {}
 
     def newest(self, since: float, until: float, limit: int = 200) -> list[Change]:
         """Changes in that time, newest first."""
@@ -66,12 +67,15 @@ class Changes:
         except WatchkeeperError as error:
             log.info("configuration of %s not looked at: %s", host, error.sentence)
             return []
+        looked_at = self._clock()
         digests = _parse_digests(result.output.decode(errors="replace"))
-        return [change for service, path in files if (change := self._compare(host, service, path, digests.get(path)))]
+        found = [self._compare(host, service, path, digests.get(path)) for service, path in files]
+        self._looked_at[host] = looked_at
+        return [change for change in found if change is not None]
 
     def _compare(self, host: str, service: Service, path: str, now_is: tuple[str, float] | None) -> Change | None:
         key = f"digest {host} {service.name} {path}"
-        digest, modified_at = now_is or ("missing", self._clock())
+        digest, modified_at = now_is or ("missing", self._looked_at.get(host, self._clock()))
         with self._store.read() as session:
             before = session.setting(key)
         if before == digest:

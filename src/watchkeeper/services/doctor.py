@@ -109,16 +109,17 @@ class Doctor:
                 )
             ]
         with self._store.read() as session:
-            undelivered = [each for each in session.notifications(undelivered=True) if each.failed]
-        if undelivered:
-            newest = undelivered[0]
-            words = f"{len(undelivered)} pages were not delivered; newest: {newest.last_error or 'no channel'}"
-            return [
-                Finding(
-                    "channels", State.CRIT, words, "Mend the channel in watchkeeper.yaml; delivery goes on by itself."
-                )
-            ]
-        return [Finding("channels", State.OK, f"{', '.join(channel.name for channel in team.channels)}; nothing waits")]
+            waiting = session.notifications(undelivered=True)
+        failed = [each for each in waiting if each.failed]
+        names = ", ".join(channel.name for channel in team.channels)
+        if failed:
+            words = f"{len(failed)} pages were not delivered; newest: {failed[0].last_error or 'no channel'}"
+            mend = "Mend the channel in watchkeeper.yaml; delivery goes on by itself."
+            return [Finding("channels", State.CRIT, words, mend)]
+        if waiting:
+            words = f"{names}; {len(waiting)} on the way, newest: {waiting[0].last_error or 'just being sent'}"
+            return [Finding("channels", State.WARN, words, "It is tried again by itself; look again in a minute.")]
+        return [Finding("channels", State.OK, f"{names}; nothing waits")]
 
     def _host(self, host: Host) -> Finding:
         name = f"host {host.name}"

@@ -44,9 +44,11 @@ class Log:
     def add(
         self, actor: Actor, type: str, title: str, severity: str = "Low", body: str = "", corrects: int | None = None
     ) -> Entry:
-        """An entry written by hand."""
+        """An entry written by hand; raises `NotFound` when the entry it corrects does not exist."""
         if not title.strip():
             raise Usage("The entry has no title.", 'Give one: wk log add "Rotated the signing key".')
+        if corrects is not None:
+            self.get(corrects)
         sections = (("Change", body.strip()),) if body.strip() else ()
         draft = Draft(
             self._clock(), type, title.strip()[:300], actor.name, severity, sections=sections, corrects=corrects

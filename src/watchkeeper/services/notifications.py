@@ -47,12 +47,16 @@ def hash_of(text: str) -> int:
 
 def send(session: Session, team: Team, message: Message, now: float) -> None:
     """Put a message into the outbox for the team's escalation list; without channels that is said on the incident."""
-    channels = team.escalation or tuple(channel.name for channel in team.channels)
+    channels = _channels(team)
     notification = session.add_notification(Notification(0, message, channels, 0, 0, now, now, failed=not channels))
     if not channels and message.incident:
         text = "Nobody was told: watchkeeper.yaml has no channels."
         session.add_event(Event(0, message.incident, now, "notification", "watchkeeper", text))
         log.warning("notification %s: no channels are declared", notification.id)
+
+
+def _channels(team: Team) -> tuple[str, ...]:
+    return team.escalation or tuple(channel.name for channel in team.channels)
 
 
 class Outbox:
@@ -67,10 +71,18 @@ class Outbox:
     def deliver_due(self) -> int:
         """Try every due notification once; returns how many were delivered."""
         with self._store.read() as session:
-            due = [each for each in session.due_notifications(self._clock()) if each.channels]
-        return sum(1 for notification in due if self._deliver(notification))
+            due = session.due_notifications(self._clock())
+        return sum(1 for notification in due if self._deliver(self._addressed(notification)))
+
+    def _addressed(self, notification: Notification) -> Notification:
+        """A page written while no channel was declared goes to the channels that are declared now."""
+        if notification.channels:
+            return notification
+        return replace(notification, channels=_channels(self._holder.current.team))
 
     def _deliver(self, notification: Notification) -> bool:
+        if not notification.channels:
+            return False
         started = self._clock()
         name = notification.channels[min(notification.position, len(notification.channels) - 1)]
         error = self._try(name, notification.message)

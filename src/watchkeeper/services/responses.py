@@ -136,6 +136,7 @@ def escalate(
     session: Session, inventory: Inventory, number: int, now: float, why: str, actor: str = "watchkeeper"
 ) -> None:
     """Mark an incident as escalated and put the page into the outbox, in the caller's transaction. Once per opening."""
+    why = why.rstrip(".")
     incident = session.incident(number)
     if incident.escalated_at is not None:
         return

@@ -15,7 +15,7 @@ from watchkeeper.core.runs.values import ENDED, Approval, Run, RunState, RunStep
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, EnginePort, EvidencePort, Session, StorePort
 from watchkeeper.services.responses import Responder, escalate, new_run
-from watchkeeper.services.segments import end_run
+from watchkeeper.services.segments import NOT_REACHED, end_run
 from watchkeeper.services.steps import StepRunner
 
 log = logging.getLogger(__name__)
@@ -280,7 +280,8 @@ class Runs:
 
     def _reopen_failed(self, session: Session, run: Run) -> None:
         for step in run.steps:
-            if step.state in (StepState.FAILED, StepState.REFUSED, StepState.CANCELLED, StepState.INTERRUPTED):
+            again = step.state in (StepState.FAILED, StepState.REFUSED, StepState.CANCELLED, StepState.INTERRUPTED)
+            if again or (step.state is StepState.SKIPPED and step.message == NOT_REACHED):
                 session.save_step(replace(step, state=StepState.PLANNED, sent=False), run.fence)
 
     def _ready(self, session: Session, run: Run) -> None:

@@ -27,6 +27,7 @@ from watchkeeper.services.steps import StepRunner
 log = logging.getLogger(__name__)
 APPROVAL_LASTS_S = 1800.0
 HOST_TURN_S = 60.0
+NOT_REACHED = "not reached"
 SETTLED = (StepState.DONE, StepState.SKIPPED)
 
 
@@ -187,12 +188,13 @@ class Segments:
             return self._change(run, step)
 
     def _change(self, run: Run, step: RunStep) -> RunStep | None:
-        if step.state is not StepState.RUNNING:
+        first = step.state is not StepState.RUNNING
+        if first:
             begun = self._begin_change(run, step)
             if begun is None:
                 return None
             step = begun
-        ended = self._steps.change(step, lambda changed: self._save(changed, run.fence), self._cancelled(run))
+        ended = self._steps.change(step, lambda changed: self._save(changed, run.fence), self._cancelled(run), first)
         if ended.state is StepState.INTERRUPTED and step.plan.idempotent and step.attempt < 3:
             log.warning("run %s step %s was interrupted; idempotent, so it is sent again", run.id, step.plan.id)
             return self._change(run, replace(ended, state=StepState.PLANNED, sent=False))
@@ -293,7 +295,8 @@ class Segments:
             if fresh.state is not RunState.RUNNING or fresh.fence != run.fence:
                 return
             for waiting in _picks(fresh, step):
-                session.save_step(replace(waiting, state=_waits(waiting), message=why), run.fence)
+                reason = why if waiting.index == step.index else _own_reason(waiting) or why
+                session.save_step(replace(waiting, state=_waits(waiting), message=reason), run.fence)
                 binds = step_digest(waiting.plan, run.plan.runbook_digest)
                 session.add_approval(Approval(0, run.id, waiting.index, binds, now, now + APPROVAL_LASTS_S))
             session.save_run(replace(fresh, state=RunState.PARKED, parked_why=why))
@@ -354,6 +357,9 @@ def end_run(
     if run.state in ENDED:
         return run
     ended = replace(run, state=state, ended_at=now, message=message)
+    for step in run.steps:
+        if step.state in (StepState.PLANNED, StepState.WAITS) and state is not RunState.PROVEN:
+            session.save_step(replace(step, state=StepState.SKIPPED, message=NOT_REACHED), run.fence)
     if run.incident is None:
         entry = session.append_entry(run_entry(ended))
         ended = replace(ended, entry=entry.number)
@@ -382,6 +388,12 @@ def _picks(run: Run, step: RunStep) -> list[RunStep]:
         and each.plan.host == step.plan.host
         and each.state not in SETTLED
     ]
+
+
+def _own_reason(step: RunStep) -> str:
+    """Why this one of a menu could not start even when it is picked; "" when it could."""
+    missing = ", ".join(step.plan.missing)
+    return f"Step {step.plan.id} needs a value for {missing}." if missing else step.plan.why
 
 
 def _waits(step: RunStep) -> StepState:

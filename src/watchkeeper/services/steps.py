@@ -113,7 +113,7 @@ class StepRunner:
                 limit=HEAD_BYTES + TAIL_BYTES, strict=plan.phase != "diagnose", on_output=collector.feed, stop=cancelled,
             )  # fmt: skip
         except WatchkeeperError as error:
-            return self._ended(step, collector, None, started, StepState.FAILED, error.sentence)
+            return self._ended(step, collector, None, started, StepState.FAILED, _told(error))
         collector.feed(result.error)
         collector.finish()
         if result.timed_out:
@@ -125,7 +125,9 @@ class StepRunner:
             )
         if result.truncated and result.exit_code is None:
             collector.truncated = True
-            text = f"wrote more than {(HEAD_BYTES + TAIL_BYTES) >> 20} MB, so it was ended; what came until then is kept"
+            text = (
+                f"wrote more than {(HEAD_BYTES + TAIL_BYTES) >> 20} MB, so it was ended; what came until then is kept"
+            )
             state = StepState.DONE if plan.phase == "diagnose" and not plan.expect else StepState.FAILED
             return self._ended(step, collector, None, started, state, text)
         good, why = met(plan.expect, result.exit_code, collector.tail.decode(errors="replace"))
@@ -134,9 +136,12 @@ class StepRunner:
         why = _with_last_words(why, collector.tail.decode(errors="replace"))
         return self._ended(step, collector, result.exit_code, started, StepState.FAILED, why)
 
-    def change(self, step: RunStep, save: Callable[[RunStep], bool], cancelled: Callable[[], bool]) -> RunStep:
+    def change(
+        self, step: RunStep, save: Callable[[RunStep], bool], cancelled: Callable[[], bool], first: bool
+    ) -> RunStep:
         """A changing step through the spool: started once, or picked up again; followed until its end or its deadline.
 
+        first: nobody can have sent this attempt before, so a host that cannot be reached has not got it.
         The returned step is INTERRUPTED when the host cannot say whether it ran to its end.
         """
         spool = self.spool_step(step)
@@ -145,9 +150,12 @@ class StepRunner:
         try:
             answer = self._hosts.get(step.plan.host).start(spool, wait_s=0.3)
         except NoAnswer as error:
+            if first and error.details.get("sent") is False:
+                collector.finish()
+                return self._ended(step, collector, None, started, StepState.FAILED, _told(error))
             return self._lost_sight(step, collector, started, error)
         except WatchkeeperError as error:
-            return self._ended(step, collector, None, started, StepState.REFUSED, error.sentence)
+            return self._ended(step, collector, None, started, StepState.REFUSED, _told(error))
         sent = answer.status in ("started", "running", "done")
         step = replace(step, boot=step.boot or answer.boot, sent=step.sent or sent)
         if not save(step):
@@ -226,8 +234,6 @@ class StepRunner:
 
     def _lost_sight(self, step: RunStep, collector: Collector, started: float, error: NoAnswer) -> RunStep:
         collector.finish()
-        if not step.sent and error.details.get("sent") is False:
-            return self._ended(step, collector, None, started, StepState.FAILED, error.sentence)
         return self._ended(step, collector, None, started, StepState.INTERRUPTED, f"{error.sentence} {INTERRUPTED}")
 
     def _ended(
@@ -262,6 +268,11 @@ class StepRunner:
 
 def _shell(language: str) -> str:
     return "sh" if language in ("sh", "dash", "posix") else "bash"
+
+
+def _told(error: WatchkeeperError) -> str:
+    """The sentence with its next step, as part of a longer sentence."""
+    return str(error).rstrip(".")
 
 
 def _with_last_words(why: str, output: str) -> str:

@@ -146,7 +146,9 @@ class WatchRecorder:
         newest = self._journal.newest_flip()
         if newest >= taken:
             return
-        log.warning("the flip journal was begun anew (%s taken, newest is %s); it is read from its start", taken, newest)
+        log.warning(
+            "the flip journal was begun anew (%s taken, newest is %s); it is read from its start", taken, newest
+        )
         self._store.write(lambda session: session.set_cursor(CURSOR, 0))
         self._cursor = 0
 

@@ -165,8 +165,8 @@ def _assert_triggers(using: str) -> None:
     if missing:
         raise Invalid(
             f"The operations log is not protected: {', '.join(missing)} missing or altered in the main store.",
-            "Somebody or a schema change removed the triggers. Check the log with `wk log verify`, then put them back "
-            "from a copy of the store (main.db.before-*) or ask for help; nothing is written until then.",
+            "Somebody or a schema change removed the triggers, so nothing is written until they are back. `wk log verify` "
+            "still reads the chain and names the first bad entry; then put main.db back from a copy.",
         )
 
 

@@ -57,6 +57,22 @@ class Store:
         opening.prepare(state, writing)
         return cls(state, writing, reading)
 
+    @staticmethod
+    def verify_closed(state_directory: Path | str) -> Verification:
+        """Check the log of a store that is not open, also of one that `open` refuses; nothing is written."""
+        from django.db import connections, transaction
+
+        from watchkeeper.store import log
+
+        state = Path(state_directory).absolute()
+        opening.set_up_django(state)
+        _writing, reading = opening.aliases(state)
+        try:
+            with transaction.atomic(using=reading, savepoint=False):
+                return log.verify(reading)
+        finally:
+            connections[reading].close()
+
     @property
     def revision(self) -> int:
         """Grows with every commit, also over restarts (the clock permitting)."""

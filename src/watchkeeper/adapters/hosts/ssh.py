@@ -145,11 +145,13 @@ class SshHost(ShellHost):
                 f"{name} ({self.host.address or name}) did not answer within {wait_s:g} s.",
                 "Is it up, and does a firewall let this machine in?",
                 host=name,
+                sent=False,
             )
         return NoAnswer(
             f"All sessions on {name} were busy for {wait_s:g} s, so the command was not started.",
             "Look for hanging checks (wk status), or raise MaxSessions in its sshd_config.",
             host=name,
+            sent=False,
         )
 
     def retire(self) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def explain(
     error: Exception, route: Route, options: asyncssh.SSHClientConnectionOptions | None, files: list[str]
 ) -> NoAnswer:
-    """The reason for a person. files: the known-hosts files that were read."""
+    """The reason for a person. files: the known-hosts files that were read. sent=False: no command ever left."""
     host, port = (options.host, options.port) if options else (route.target, route.host.port or 22)
     user = options.username if options else route.host.user
     place = f"{route.host.name} ({host}:{port})"
@@ -38,7 +38,7 @@ def explain(
     else:
         sentence = f"{place} cannot be reached: {_one_line(error)}."
         hint = "Compare with: " + _ssh(user, host, port)
-    return NoAnswer(sentence, hint, host=route.host.name)
+    return NoAnswer(sentence, hint, host=route.host.name, sent=False)
 
 
 def _ssh(user: str, host: str, port: int) -> str:

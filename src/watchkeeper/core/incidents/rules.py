@@ -90,10 +90,14 @@ def extended(incident: Incident, flip: Flip, service: Service | None, check: Che
 
 
 def reopened(incident: Incident, flip: Flip, service: Service | None, check: Check | None) -> Incident:
-    """A closed incident that came back. It counts as recurring when its closing had claimed a fix."""
+    """A closed incident that came back: open since now, earlier openings stay in its timeline.
+
+    It counts as recurring when its closing had claimed a fix.
+    """
     again = replace(
         incident,
         status=Status.OPEN,
+        opened_at=flip.at,
         closed_at=None,
         ending=None,
         reopened=incident.reopened + 1,

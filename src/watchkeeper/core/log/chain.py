@@ -128,7 +128,8 @@ def verify(rows: Iterable[Row]) -> Verification:
         head, count = str(row.hash), count + 1
     if not count:
         return Verification(True, 0, None, "The log is empty.", head)
-    return Verification(True, count, None, f"All {count} entries hold; the head is {head}.", head)
+    said = "The one entry holds" if count == 1 else f"All {count} entries hold"
+    return Verification(True, count, None, f"{said}; the head is {head}.", head)
 
 
 def _fault(row: Row, expected: int, head: str) -> str:

@@ -63,7 +63,6 @@ def incident_entry(
             ("Procedure", _procedure(ordered)),
             ("Verification", _verification(incident)),
             ("Impact", _impact(incident, at)),
-            ("Follow-up Actions", ""),
         ),
         facts=facts,
     )
@@ -89,7 +88,6 @@ def run_entry(run: Run, now: float | None = None) -> Draft:
             ("Procedure", _procedure([run])),
             ("Verification", _run_verification(run)),
             ("Impact", f"The run took {format_duration(max(at - began, 0.0))}."),
-            ("Follow-up Actions", ""),
         ),
         facts=facts,
     )

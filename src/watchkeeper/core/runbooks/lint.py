@@ -17,7 +17,11 @@ def _procedure(procedure: Procedure) -> Iterator[Finding]:
             f'own check can prove the fix. Add a section "Verification".'
         )
         yield Finding(procedure.line, "warning", sentence)
-    if "rollback" not in phases and "rollback" not in procedure.named and not any(step.undo for step in procedure.steps):
+    if (
+        "rollback" not in phases
+        and "rollback" not in procedure.named
+        and not any(step.undo for step in procedure.steps)
+    ):
         sentence = (
             f'"{procedure.title}" has no rollback: after a failed '
             f'verification a person decides. Add a section "Rollback".'

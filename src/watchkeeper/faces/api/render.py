@@ -10,6 +10,7 @@ from typing import Any
 from watchkeeper.core.checks.values import Judged
 from watchkeeper.core.incidents.values import Incident
 from watchkeeper.core.inventory.values import RunbookFile
+from watchkeeper.core.log.chain import canonical, digest_of
 from watchkeeper.core.log.values import Entry
 from watchkeeper.core.runbooks import Runbook
 from watchkeeper.core.runs.values import Approval, Run
@@ -52,7 +53,15 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     """An entry with the fields of its draft beside number and hashes."""
     data: dict[str, Any] = to_json(entry.draft)
     data["sections"] = [{"heading": heading, "text": text} for heading, text in entry.draft.sections]
-    return {"number": entry.number, **data, "digest": entry.digest, "previous": entry.previous, "hash": entry.hash}
+    altered = digest_of(canonical(entry.draft)) != entry.digest
+    return {
+        "number": entry.number,
+        **data,
+        "digest": entry.digest,
+        "previous": entry.previous,
+        "hash": entry.hash,
+        "altered": altered,
+    }
 
 
 def check_json(judged: Judged, since: float | None = None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def add_parser(commands: Any) -> None:
     """Parser of `wk demo`."""
     parser = verb(commands, "demo", "Start the watch on the sample fleet; break it, heal it, drill it.", EXAMPLES)
     parser.add_argument("--dir", default=DEFAULT_DIRECTORY, metavar="DIR", help="where it lives (default: .demo)")
-    parser.add_argument("--port", type=int, default=None, help="of the web page on loopback (default: a free one)")
+    parser.add_argument("--port", type=int, default=None, help="of the web page on loopback (default: 8600, or a free one)")
     parser.add_argument("--no-browser-hint", action="store_true", help="do not print the one-time link to the page")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--stop", action="store_true", help="end a demo that runs")

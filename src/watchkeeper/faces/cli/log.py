@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from watchkeeper.core.errors import Usage
+from watchkeeper.core.errors import Invalid, Usage
 from watchkeeper.faces.cli import render
 from watchkeeper.faces.cli.parsers import group, verb
-from watchkeeper.faces.cli.places import client_of
+from watchkeeper.faces.cli.places import client_of, state_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: Namespace) -> int:
     """Do the action."""
+    if arguments.action == "verify":
+        return verify(arguments)
     client = client_of(arguments)
-    return {"list": show_list, "show": show, "export": export, "verify": verify, "add": add}[arguments.action](
-        client, arguments
-    )
+    return {"list": show_list, "show": show, "export": export, "add": add}[arguments.action](client, arguments)
 
 
 def show_list(client: Client, arguments: Namespace) -> int:
@@ -91,6 +91,8 @@ def page(entry: dict[str, Any]) -> str:
     facts = entry.get("facts") or {}
     if facts:
         lines += ["", render.table([(name, value) for name, value in sorted(facts.items())], indent=2)]
+    if entry.get("altered"):
+        lines += ["", "This entry was altered after it was written: its text does not fit its digest. wk log verify"]
     lines += ["", f"chain {entry['hash'][:16]}  before it {entry['previous'][:16]}  body {entry['digest'][:16]}"]
     return "\n".join(lines)
 
@@ -111,16 +113,32 @@ def export(client: Client, arguments: Namespace) -> int:
     return 0
 
 
-def verify(client: Client, arguments: Namespace) -> int:
-    """Recompute the chain; 1 when it does not hold."""
-    answer = client.get("/log/verify")
-    found = answer["verification"]
+def verify(arguments: Namespace) -> int:
+    """Recompute the chain; 1 when it does not hold. Also of a store that watchkeeper refuses to open."""
+    try:
+        found = client_of(arguments).get("/log/verify")["verification"]
+    except Invalid as error:
+        found = verified_closed(arguments, error)
     if arguments.json:
-        render.show_json(answer)
+        render.show_json({"verification": found})
     else:
         head = found.get("head") or ""
         print(render.line(found["sentence"] + (f" Head: {head}" if head and head not in found["sentence"] else "")))
     return 0 if found["ok"] else 1
+
+
+def verified_closed(arguments: Namespace, refusal: Invalid) -> dict[str, Any]:
+    """The verification of a log whose store does not open, with the reason why; re-raises when it cannot be read."""
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from watchkeeper.bootstrap.main import verify_log
+
+    state = Path(state_of(arguments))
+    if not (state / "main.db").exists():
+        raise refusal
+    found = asdict(verify_log(state))
+    return found | {"ok": False, "sentence": f"{refusal.sentence} Read all the same: {found['sentence']}"}
 
 
 def add(client: Client, arguments: Namespace) -> int:

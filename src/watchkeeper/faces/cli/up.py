@@ -22,7 +22,7 @@ EXAMPLES = """\
 def add_parser(commands: Any) -> None:
     """Parser of `wk up`."""
     parser = verb(commands, "up", "Start the watch and the web page, in the foreground.", EXAMPLES)
-    parser.add_argument("--port", type=int, default=None, help="of the web page on loopback (default: a free one)")
+    parser.add_argument("--port", type=int, default=None, help="of the web page on loopback (default: 8600, or a free one)")
 
 
 def run(arguments: Namespace) -> int:
