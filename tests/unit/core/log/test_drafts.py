@@ -63,7 +63,6 @@ def test_an_incident_tells_what_was_done_and_how_it_was_proven() -> None:
         "- shop/web: 2 good readings in a row (2 needed), proven at 2025-11-13 02:13:28"
     )
     assert "affected for 1 min 30 s" in told["Impact"]
-    assert told[] == ""
     assert draft_of(canonical(draft)) == draft
 
 
