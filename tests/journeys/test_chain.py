@@ -26,6 +26,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house.service("unfilled", runbook=house.runbook("unfilled", "touch <which-file>"))
     house.service("nofix", runbook="# No fix\n\n**Diagnosis**\n\n```bash\nuptime\n```\n")
     house.service("secret", fix=f"echo password=hunter2secret; touch {house.flags / 'secret'}")
+    house.service(
+        "byhand",
+        runbook=house.runbook("byhand").replace("**Diagnosis**", "**Diagnosis**\n\n```bash\ntail -f /dev/null\n```"),
+    )
     house.service("child")
     text = (house.ops / "services/child.yaml").read_text()
     house.write("services/child.yaml", text.replace("hosts: [app1]", "hosts: [app1]\ndepends_on: [parent]"))
@@ -223,6 +227,13 @@ def test_an_unfilled_placeholder_never_runs(house: House) -> None:
     with pytest.raises(Usage, match="needs a value"):
         house.post(f"/runs/{run['id']}/approve")
     assert not any("which" in path.name for path in house.flags.iterdir())
+
+
+def test_an_endless_diagnosis_step_is_left_out_and_the_fix_goes_on(house: House) -> None:
+    house.grant("byhand")
+    house.break_("byhand")
+    run = house.closed("byhand")["runs"][0]
+    assert [step["state"] for step in run["steps"]] == ["skipped", "done", "done"]
 
 
 def test_a_runbook_without_a_fix_is_escalated_after_its_diagnosis(house: House) -> None:

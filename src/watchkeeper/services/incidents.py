@@ -112,7 +112,7 @@ class Incidents:
         announce(session, self._holder.current.team, closed, "closed", now, body=words[ending])
 
     def _end_run(self, session: Session, run: Run, ending: Ending, now: float) -> None:
-        if run.state is RunState.VERIFYING and ending is Ending.FIXED:
+        if ending is Ending.FIXED and run.state in (RunState.VERIFYING, RunState.RUNNING) and run.last_change_at:
             session.save_run(
                 replace(run, state=RunState.PROVEN, ended_at=now, message="proven by the checks of the incident")
             )
@@ -242,10 +242,10 @@ def _look_back(held: FailingCheck, check: Check | None, now: float) -> float:
 
 
 def _changing(run: Run) -> bool:
-    """A run that is at work on a changing step: nothing is closed under its hands."""
-    return run.state is RunState.RUNNING and any(
-        step.state is StepState.RUNNING and step.plan.risk != "read" for step in run.steps
-    )
+    """A run in the middle of its fix: nothing is closed under its hands, also not between two steps."""
+    if run.state is not RunState.RUNNING or run.fix_started_at is None:
+        return False
+    return any(step.plan.phase == "fix" and step.state in (StepState.PLANNED, StepState.RUNNING) for step in run.steps)
 
 
 def _holds(run: Run) -> bool:

@@ -95,6 +95,10 @@ class Segments:
             decision = self._decide(run, step)
             if step.state is StepState.INTERRUPTED:
                 decision = Decision(False, step.message)
+            if not decision.act and step.plan.phase in ("diagnose", "verify") and run.mode != "manual":
+                # only a person may start it; the diagnosis goes on without it, and the incident's own checks prove
+                left_out = replace(step, state=StepState.SKIPPED, message=decision.why)
+                return self._save(left_out, run.fence)
             if not decision.act:
                 self._park(run, step, decision.why)
                 return False
@@ -185,6 +189,11 @@ class Segments:
             if not got:
                 self._park(run, step, f"Another run is changing {step.plan.host} for more than {HOST_TURN_S:g} s.")
                 return None
+            if step.state is not StepState.RUNNING and not step.decided_by:
+                decision = self._decide(run, step)  # waiting for the turn took time: a switch may have been thrown
+                if not decision.act:
+                    self._park(run, step, decision.why)
+                    return None
             return self._change(run, step)
 
     def _change(self, run: Run, step: RunStep) -> RunStep | None:
