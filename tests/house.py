@@ -35,7 +35,8 @@ class House:
         page.chmod(0o755)
         self.write(
             "watchkeeper.yaml",
-            f"team: Test\ntimezone: UTC\nchannels:\n  duty: {{script: tools/page.sh, timeout: 10s}}\ndefaults: {{every: {every}}}\n",
+            "team: Test\ntimezone: UTC\nchannels:\n  duty: {script: tools/page.sh, timeout: 10s}\n"
+            f"defaults: {{every: {every}}}\n",
         )
         self.write("hosts.yaml", "hosts: {app1: {local: true}}\n")
         self.programs: dict[str, subprocess.Popen[bytes]] = {}

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.house import House
+
 from watchkeeper.core.errors import NotFound
 
 

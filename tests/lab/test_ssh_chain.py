@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.house import House
 from tests.lab.ssh_hosts import SshLab
 
@@ -99,7 +98,9 @@ def test_a_dead_host_is_one_incident_on_the_host_and_recovers(far: tuple[House, 
     incident = house.until(on_host, 40, "the host has an incident")[0]
     assert [each["service"] for each in house.get("/incidents")["incidents"]] == [""]
     assert "far" in incident["title"]
-    house.until(lambda: {check["state"] for check in house.get("/checks")["checks"]} == {"UNKNOWN"}, 30, "all is unknown")
+    house.until(
+        lambda: {check["state"] for check in house.get("/checks")["checks"]} == {"UNKNOWN"}, 30, "all is unknown"
+    )
     lab.hosts["far"].start()
     (lab.hosts["far"].root / "root/flag").touch()
     house.until(lambda: on_host()[0]["status"] == "closed", 60, "the host's incident closes with proof")

@@ -60,7 +60,10 @@ def test_destroy_needs_a_grant_that_names_it() -> None:
     assert may_start(a_step(risk="destroy"), "auto", replace(GRANT, destroy=True), "", CALM).act
 
 
-@pytest.mark.parametrize("field", ["automation_off", "acknowledged_by", "window", "deploy_lock", "cause", "budget", "busy_host"])
+REASONS = ["automation_off", "acknowledged_by", "window", "deploy_lock", "cause", "budget", "busy_host"]
+
+
+@pytest.mark.parametrize("field", REASONS)
 def test_each_circumstance_falls_back_to_asking_with_its_reason(field: str) -> None:
     decision = may_start(a_step(), "auto", GRANT, "", Circumstances(**{field: "because"}))
     assert not decision.act
