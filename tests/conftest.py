@@ -13,10 +13,11 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -157,3 +158,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
     session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A directory with a short name: sockets below it must fit 107 bytes, which a worker's `tmp_path` does not leave."""
+    with tempfile.TemporaryDirectory(prefix="wk-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

@@ -29,8 +29,8 @@ def wk(directory: Path, *words: str, timeout: float) -> subprocess.CompletedProc
 
 
 @pytest.mark.timeout(300)
-def test_six_of_six_as_expected_and_nothing_is_left(tmp_path: Path) -> None:
-    directory = tmp_path / "d"
+def test_six_of_six_as_expected_and_nothing_is_left(short_path: Path) -> None:
+    directory = short_path / "d"
     try:
         done = wk(directory, "--drill", "all", "--json", "--port", "0", timeout=280)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -169,8 +169,8 @@ def test_a_locked_database_shows_in_the_shops_health(places: Places) -> None:
     assert eventually(lambda: outside.answers(places.ports()))
 
 
-def test_the_fleet_outlives_a_dead_supervisor_start_and_stop_leave_nothing(tmp_path: Path) -> None:
-    own = Places.of(tmp_path / "d")
+def test_the_fleet_outlives_a_dead_supervisor_start_and_stop_leave_nothing(short_path: Path) -> None:
+    own = Places.of(short_path / "d")
     fleet.start(own)
     try:
         assert fleet.wait_until_well(own)
@@ -189,10 +189,10 @@ def test_the_fleet_outlives_a_dead_supervisor_start_and_stop_leave_nothing(tmp_p
     assert fleet.stop(own) is False
 
 
-def test_a_port_taken_meanwhile_is_replaced_everywhere(tmp_path: Path) -> None:
+def test_a_port_taken_meanwhile_is_replaced_everywhere(short_path: Path) -> None:
     import socket
 
-    own = Places.of(tmp_path / "d")
+    own = Places.of(short_path / "d")
     fleet.make(own)
     old = own.ports()["shop"]
     with socket.socket() as other:
@@ -209,8 +209,8 @@ def test_a_port_taken_meanwhile_is_replaced_everywhere(tmp_path: Path) -> None:
             fleet.stop(own)
 
 
-def test_a_young_certificate_is_kept_and_an_old_one_is_renewed_at_the_start(tmp_path: Path) -> None:
-    own = Places.of(tmp_path / "d")
+def test_a_young_certificate_is_kept_and_an_old_one_is_renewed_at_the_start(short_path: Path) -> None:
+    own = Places.of(short_path / "d")
     fleet.make(own)
     before = own.certificate.read_bytes()
     fleet.make(own)
