@@ -414,8 +414,8 @@ STATIC_CHECKS = {
 }
 
 
-# One worker for each core. A file stays on one worker, since its tests share programs they started.
-WHOLE_SUITE = ("-n", "auto", "--dist", "loadfile")
+# Most tests wait for real programs, so four workers suit two cores. A file stays on one worker: its tests share them.
+WHOLE_SUITE = ("-n", "4", "--dist", "loadfile")
 
 
 def run_suite(place: Place, arguments: Sequence[str]) -> int:

@@ -33,6 +33,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house.service("child")
     text = (house.ops / "services/child.yaml").read_text()
     house.write("services/child.yaml", text.replace("hosts: [app1]", "hosts: [app1]\ndepends_on: [parent]"))
+    pair(house)
     (house.ops / "services/lonely.yaml").write_text(
         f"service: lonely\nhosts: [app1]\nchecks:\n  - name: flag\n    command: test -e {house.flags / 'lonely'}\n"
         "    from: host\n    crit: exit_code != 0\n"
@@ -42,6 +43,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house.until(house.all_ok, 20, "every check is OK")
     yield house
     house.stop()
+
+
+def pair(house: House) -> None:
+    """Two checks, each with its own answer; the first answer cannot help the second check, and may take long to prove."""
+    house.service("pair", fix="true")
+    other = house.flags / "pair-other"
+    other.touch()
+    path = house.ops / "services/pair.yaml"
+    check = f"  - {{name: other, command: test -e {other}, from: host, crit: exit_code != 0, recover: 2 in a row}}\n"
+    respond = "  - to: [other]\n    runbook: runbooks/pair-other.md\n    mode: auto\n    at_most: 2 per hour\n"
+    text = path.read_text().replace("prove_within: 4s", "prove_within: 10m").replace("respond:\n", check + "respond:\n")
+    path.write_text(text + respond)
+    house.write("runbooks/pair-other.md", house.runbook("pair", f"touch {house.flags / 'pair'} {other}"))
 
 
 def menu(house: House) -> str:
@@ -169,6 +183,15 @@ def test_a_fix_that_does_not_hold_stops_at_its_budget_and_escalates(house: House
     assert "2 of 2" in incident["escalated_why"]
     assert [run["state"] for run in incident["runs"]] == ["unproven", "unproven"]
     assert incident["status"] == "open"
+
+
+def test_an_answer_to_another_failing_check_does_not_wait_for_a_proof_that_cannot_come(house: House) -> None:
+    house.grant("pair")
+    house.post("/grants", response="pair/runbooks/pair-other.md")
+    house.break_("pair", "pair-other")
+    incident = house.closed("pair", 25)
+    assert {run["state"] for run in incident["runs"]} <= {"unproven", "proven"}
+    assert incident["runs"][0]["plan"]["runbook"] == "runbooks/pair-other.md" or len(incident["runs"]) == 1
 
 
 def test_a_failing_step_stops_the_run_and_escalates(house: House) -> None:

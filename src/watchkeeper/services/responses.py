@@ -69,6 +69,20 @@ class Responder:
             return None, spent or f"{response.runbook} ran and did not hold"
         return response, ""
 
+    def better_answer(self, session: Session, incident: Incident, run: Run) -> Response | None:
+        """An untried response to a failing check that this run's own response does not answer.
+
+        While such a one is there, waiting for the proof of this run only costs time: the other check cannot turn good by it.
+        """
+        own, service = self.response(run.response), self._holder.current.services.get(incident.service)
+        if own is None or service is None or not own.to:
+            return None
+        left = {check_name(held.check) for held in incident.checks if held.proven_at is None} - set(own.to)
+        opened_at = _opened_last(session, incident)
+        runs = session.runs(incident=incident.id, limit=100)
+        tried = {each.response for each in runs if each.created_at >= opened_at}
+        return next((each for each in service.respond if each.name not in tried and left & set(each.to)), None)
+
     def budget(self, session: Session, response: Response, now: float) -> str:
         """The sentence that a budget of this response, its service or the whole team is used up; "" while none is."""
         since = float(session.setting("recurrence_after") or 0.0)

@@ -297,11 +297,12 @@ class Runs:
     # ---- beats -------------------------------------------------------------------------------------------------------
 
     def expire(self) -> None:
-        """End runs whose approval was not given in time; runs whose proof did not come in time are unproven."""
+        """End runs whose approval was not given in time, and runs whose proof did not come in time or is not waited for."""
         now = self._clock()
         with self._store.read() as session:
             late = [each for each in session.approvals(pending=True) if each.expires_at <= now]
-            unproven = [run for run in session.runs((RunState.VERIFYING,), limit=100) if self._proof_is_late(run, now)]
+            verifying = session.runs((RunState.VERIFYING,), limit=100)
+            unproven = [run for run in verifying if self._proof_is_late(run, now) or self._superseded(session, run)]
         for number in sorted({approval.run for approval in late}):
             self._in_transaction(number, RunState.PARKED, self._expire_one)
         for run in unproven:
@@ -331,6 +332,12 @@ class Runs:
             f"{held.check} {held.proof_count} of {held.needed}" for held in incident.checks if held.proven_at is None
         ]
         return ", ".join(missing) + " good readings after the fix"
+
+    def _superseded(self, session: Session, run: Run) -> bool:
+        """Whether another failing check of the incident has an answer of its own that waits behind this proof."""
+        if run.incident is None:
+            return False
+        return self._responder.better_answer(session, session.incident(run.incident), run) is not None
 
     def _proof_is_late(self, run: Run, now: float) -> bool:
         response = self._responder.response(run.response)

@@ -15,6 +15,8 @@ from watchkeeper.services.ports import Clock, EvidencePort, SpoolAnswer, SpoolSt
 from watchkeeper.services.ports.blocking import BlockingHostsPort
 
 LOOK_EVERY_S = 0.2
+REACH_AGAIN_S = 60.0
+"""How long a host is asked again for a step that was at work there when main ended."""
 HEAD_BYTES = 48 * 1024 * 1024
 TAIL_BYTES = 16 * 1024 * 1024
 SHOWN_BYTES = 4000
@@ -148,7 +150,7 @@ class StepRunner:
         collector = self.collector(step)
         started = step.started_at or self._clock()
         try:
-            answer = self._hosts.get(step.plan.host).start(spool, wait_s=0.3)
+            answer = self._reached(step, spool, cancelled, 0.0 if first else REACH_AGAIN_S)
         except NoAnswer as error:
             if first and error.details.get("sent") is False:
                 collector.finish()
@@ -161,6 +163,19 @@ class StepRunner:
         if not save(step):
             return step
         return self._follow(step, self.spool_step(step), collector, answer, started, cancelled)
+
+    def _reached(
+        self, step: RunStep, spool: SpoolStep, cancelled: Callable[[], bool], patience_s: float
+    ) -> SpoolAnswer:
+        """Start or re-attach. A step that may be at work on a host we cannot reach is asked for again for a while."""
+        until = self._clock() + patience_s
+        while True:
+            try:
+                return self._hosts.get(step.plan.host).start(spool, wait_s=0.3)
+            except NoAnswer:
+                if self._clock() >= until or cancelled():
+                    raise
+                time.sleep(1.0)
 
     def _follow(
         self, step: RunStep, spool: SpoolStep, collector: Collector, answer: SpoolAnswer, started: float,
@@ -175,8 +190,11 @@ class StepRunner:
                 offset = answer.next_offset
             if answer.status not in ("started", "running"):
                 if answer.output and answer.status == "done" and collector.size < HEAD_BYTES + TAIL_BYTES:
-                    answer = self._hosts.get(step.plan.host).look(spool, offset=offset)
-                    if answer.output:
+                    try:
+                        answer = self._hosts.get(step.plan.host).look(spool, offset=offset)
+                    except NoAnswer:
+                        answer = SpoolAnswer("running")  # it ended; its output is asked for again below
+                    if answer.output or answer.status == "running":
                         continue
                 return self._finished(step, collector, answer, started)
             now = self._clock()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   wk status                    what is wrong now
   wk status --json | jq .status.state
-exit code: 1 while a check is CRIT, else 0"""
+exit code: 1 while a check is CRIT or nobody is watching, else 0"""
 
 
 def add_parser(commands: Any) -> None:
@@ -24,13 +24,14 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Print the status; 1 while a check is CRIT."""
+    """Print the status; 1 while a check is CRIT or nobody is watching."""
     answer = client_of(arguments).get("/status")
     if arguments.json:
         render.show_json(answer)
     else:
         print("\n\n".join(part for part in parts(answer["status"], arguments.all) if part))
-    return int(is_critical(answer["status"]))
+    watched = (answer["status"].get("watch") or {"running": True}).get("running", True)
+    return int(is_critical(answer["status"]) or not watched)
 
 
 def is_critical(status: dict[str, Any]) -> bool:
