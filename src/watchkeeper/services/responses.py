@@ -154,7 +154,8 @@ def escalate(
     incident = session.incident(number)
     if incident.escalated_at is not None:
         return
-    changed = replace(incident, escalated_at=now, escalated_why=why, why_not_acted=incident.why_not_acted or why)
+    idle = incident.why_not_acted or ("" if incident.fix_started_at is not None else why)
+    changed = replace(incident, escalated_at=now, escalated_why=why, why_not_acted=idle)
     session.save_incident(changed)
     session.add_event(Event(0, number, now, "escalated", actor, f"Escalated: {why}."))
     announce(session, inventory.team, changed, "escalated", now, body=f"{incident.title}. Why: {why}.")

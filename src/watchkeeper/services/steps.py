@@ -134,7 +134,7 @@ class StepRunner:
             return self._ended(step, collector, None, started, state, text)
         good, why = met(plan.expect, result.exit_code, collector.tail.decode(errors="replace"))
         if good or (plan.phase == "diagnose" and not plan.expect):
-            return self._ended(step, collector, result.exit_code, started, StepState.DONE, why)
+            return self._ended(step, collector, result.exit_code, started, StepState.DONE, "")
         why = _with_last_words(why, collector.tail.decode(errors="replace"))
         return self._ended(step, collector, result.exit_code, started, StepState.FAILED, why)
 

@@ -288,7 +288,8 @@ def _draw_marks(
     flags = sorted(fixes)
     for index, (at, title) in enumerate(flags):
         x = scale.x(at)
-        side = -1.0 if x > (LEFT + scale.right) / 2 else 1.0
+        crowded = index > 0 and x - scale.x(flags[index - 1][0]) < 110  # its words would stand on the flag before it
+        side = -1.0 if x > (LEFT + scale.right) / 2 and not (crowded and scale.right - x > 110) else 1.0
         text = title if len(title) <= 34 else title[:33] + "…"
         last = (
             index == len(flags) - 1 or scale.x(flags[index + 1][0]) - x > 150
