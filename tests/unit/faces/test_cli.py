@@ -38,6 +38,13 @@ NOW = "2026-11-21T03:16:40.000Z"
 RUNNING = {"running": True, "pid": 1}
 
 
+@pytest.fixture(autouse=True)
+def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that another test opened in this process leaves its state directory in the environment."""
+    for name in ("WATCHKEEPER_STATE", "WATCHKEEPER_OPS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def check(name: str, state: str = "OK", reason: str = "200, ok: status == 200") -> dict[str, Any]:
     return {
         "check": name,
