@@ -414,8 +414,8 @@ STATIC_CHECKS = {
 }
 
 
-# Most tests wait for real programs, so four workers suit two cores. A file stays on one worker: its tests share them.
-WHOLE_SUITE = ("-n", "4", "--dist", "loadfile")
+# Two workers: with four, journeys with tight deadlines met a full machine and failed now and then. A file stays on one worker: its tests share them.
+WHOLE_SUITE = ("-n", "2", "--dist", "loadfile")
 
 
 def run_suite(place: Place, arguments: Sequence[str]) -> int:
