@@ -414,7 +414,8 @@ STATIC_CHECKS = {
 }
 
 
-# Two workers: with four, journeys with tight deadlines met a full machine and failed now and then. A file stays on one worker: its tests share them.
+# Two workers: with four, journeys with tight deadlines met a full machine and failed now and then.
+# A file stays on one worker: its tests share them.
 WHOLE_SUITE = ("-n", "2", "--dist", "loadfile")
 
 
