@@ -1,9 +1,10 @@
 """What the web page costs the watch: requests on the bridge, and the watch's lateness beside it, against idle.
 
-    python bench/web.py [--rate 200] [--seconds 10] [--checks 50]
+    python bench/web.py [--rate 200] [--seconds 10] [--checks 50] [--api 0.5]
 
 The watch asks its checks every second. Its lateness is told over the time of each part, idle and loaded. Requests are
-sent at an even pace over 8 kept connections with the cookie of a one-time link. Exits with 1 when the lateness p99
+sent at an even pace over 8 kept connections with the cookie of a one-time link; with --api that share of them asks the
+JSON API for all checks on main's socket instead. Exits with 1 when the lateness p99
 under load is over 50 ms, with 2 when fewer than 95 % of the requests were answered with 200.
 """
 
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,12 +55,31 @@ def ops_repo(folder: Path, checks: int) -> Path:
     return folder
 
 
-async def send(host: str, port: int, cookie: str, rate: float, seconds: float) -> Answered:
+@dataclass(frozen=True)
+class Asking:
+    """One kind of request: where to connect, and its bytes."""
+
+    connect: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+    request: bytes
+
+
+def the_page(host: str, port: int, cookie: str) -> Asking:
+    """The bridge, as a browser asks for it."""
+    head = f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: watchkeeper={cookie}\r\nAccept-Encoding: gzip\r\n\r\n"
+    return Asking(lambda: asyncio.open_connection(host, port), head.encode())
+
+
+def the_api(state: Path) -> Asking:
+    """All checks as JSON, as the command line asks for them."""
+    head = "GET /api/v1/checks HTTP/1.1\r\nHost: watchkeeper\r\nAccept: */*\r\n\r\n"
+    return Asking(lambda: asyncio.open_unix_connection(str(state / "main.sock")), head.encode())
+
+
+async def send(kinds: list[Asking], rate: float, seconds: float) -> Answered:
     """Requests at an even pace; one that cannot start in time is counted as missed."""
     seen = Answered()
     turns: asyncio.Queue[float] = asyncio.Queue()
-    request = f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: watchkeeper={cookie}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
-    workers = [asyncio.create_task(_worker(host, port, request, turns, seen)) for _ in range(CONNECTIONS)]
+    workers = [asyncio.create_task(_worker(kind, turns, seen)) for kind in kinds]
     began = time.perf_counter()
     for number in range(int(rate * seconds)):
         due = began + number / rate
@@ -73,11 +93,11 @@ async def send(host: str, port: int, cookie: str, rate: float, seconds: float) -
     return seen
 
 
-async def _worker(host: str, port: int, request: bytes, turns: asyncio.Queue[float], seen: Answered) -> None:
-    reader, writer = await asyncio.open_connection(host, port)
+async def _worker(kind: Asking, turns: asyncio.Queue[float], seen: Answered) -> None:
+    reader, writer = await kind.connect()
     while True:
         due = await turns.get()
-        writer.write(request)
+        writer.write(kind.request)
         head = await reader.readuntil(b"\r\n\r\n")
         await _body(reader, head)
         seen.times_s.append(time.perf_counter() - due)
@@ -121,7 +141,9 @@ def measure(state: Path, chosen: argparse.Namespace, main_pid: int, fresh_watch:
     watch = fresh_watch()
     host, port, cookie = cookie_of(state)
     before = processor_s(main_pid)
-    seen = asyncio.run(send(host, port, cookie, chosen.rate, chosen.seconds))
+    by_api = round(CONNECTIONS * chosen.api)
+    kinds = [the_api(state)] * by_api + [the_page(host, port, cookie)] * (CONNECTIONS - by_api)
+    seen = asyncio.run(send(kinds, chosen.rate, chosen.seconds))
     used = (processor_s(main_pid) - before) / (chosen.seconds + 1.0)
     loaded = lateness(watch)
     asked = int(chosen.rate * chosen.seconds)
@@ -130,13 +152,13 @@ def measure(state: Path, chosen: argparse.Namespace, main_pid: int, fresh_watch:
     print(f"idle     watch lateness p99 {idle * 1000:6.1f} ms   {chosen.checks} checks every second")
     print(
         f"loaded   watch lateness p99 {loaded * 1000:6.1f} ms   "
-        f"{good} of {asked} bridges in {chosen.seconds:.0f} s, {used:.2f} of a core"
+        f"{good} of {asked} answers in {chosen.seconds:.0f} s, {used:.2f} of a core"
     )
     if times:
         slow = times[int(len(times) * 0.99) - 1]
         print(
-            f"bridge   median {statistics.median(times) * 1000:.1f} ms, p99 {slow * 1000:.1f} ms, "
-            f"{seen.missed} not begun in time"
+            f"answer   median {statistics.median(times) * 1000:.1f} ms, p99 {slow * 1000:.1f} ms, "
+            f"{seen.missed} not begun in time, {seen.wrong} not 200"
         )
     print(f"ratio    {loaded / idle if idle else float('inf'):.2f}   bar: p99 under load <= {BAR_S * 1000:.0f} ms")
     if good < 0.95 * asked:
@@ -150,6 +172,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--checks", type=int, default=50)
+    parser.add_argument("--api", type=float, default=0.0, metavar="SHARE", help="share of requests to the JSON API")
     chosen = parser.parse_args()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with ExitStack() as stack:
