@@ -50,6 +50,21 @@ def can_make_network_namespaces() -> bool:
     return subprocess.run([command, "-n", "true"], capture_output=True, timeout=10).returncode == 0
 
 
+def can_make_machines() -> bool:
+    """Whether tests/lab/machines.py can work here: a bridge, namespaces and a copy-on-write view of the root."""
+    if not (is_root() and program("ip", "sshd", "unshare", "nsenter", "setpriv")() and can_make_network_namespaces()):
+        return False
+    script = (
+        "mount -t tmpfs tmpfs /mnt && mkdir /mnt/u /mnt/w /mnt/r && ip link add wkpart type bridge && "
+        "mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt/r"
+    )
+    return subprocess.run(["unshare", "-nm", "sh", "-c", script], capture_output=True, timeout=20).returncode == 0
+
+
+def cgroup2_is_mounted() -> bool:
+    return any(line.split()[2] == "cgroup2" for line in Path("/proc/mounts").read_text().splitlines())
+
+
 PARTS: dict[str, Part] = {
     "root": Part(is_root, "run the tests as root, on a machine of your own"),
     "git": Part(program("git"), "apt-get install git"),
@@ -61,6 +76,16 @@ PARTS: dict[str, Part] = {
     "chromium": Part(
         lambda: program("chromium")() and importlib.util.find_spec("playwright") is not None, "apt-get install chromium"
     ),
+    "machines": Part(can_make_machines, "apt-get install iproute2 openssh-server, and run as root with namespaces"),
+    "systemd": Part(
+        lambda: Path("/lib/systemd/systemd").exists() and cgroup2_is_mounted(),
+        "apt-get install systemd, on a machine with cgroup v2 mounted",
+    ),
+    "nginx": Part(program("nginx"), "apt-get install nginx"),
+    "cron": Part(program("cron"), "apt-get install cron"),
+    "supervisor": Part(program("supervisord"), "apt-get install supervisor"),
+    "faketime": Part(lambda: any(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "apt-get install libfaketime"),
+    "podman": Part(program("podman", "runc"), "apt-get install podman runc netavark iptables, and run as root"),
     "bwrap": Part(program("bwrap"), "apt-get install bubblewrap"),
 }
 MISSING = "part not installed: "

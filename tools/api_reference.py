@@ -17,7 +17,8 @@ from watchkeeper.core.incidents.values import Event, FailingCheck, Incident
 from watchkeeper.core.log.chain import Verification
 from watchkeeper.core.log.values import Draft
 from watchkeeper.core.notifications import Attempt, Message, Notification
-from watchkeeper.core.runs.values import Approval, Evidence, Grant, Plan, PlanStep, Run, RunStep
+from watchkeeper.core.runs.automation_report import Match, ResponseReport
+from watchkeeper.core.runs.values import Evidence, Grant, Plan, PlanStep, Run, RunStep, Touch
 from watchkeeper.services.doctor import Finding
 
 PREFIX = "/api/v1"
@@ -45,12 +46,12 @@ curl --unix-socket ops/.watchkeeper/main.sock http://localhost/api/v1/health
 
 <!-- test: output -->
 ```json
-{"health": {"ok": true}}
+{"health": {"ok": true, "faults": []}}
 ```
 
 """
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "How it stands": ("/health", "/status", "/checks", "/doctor", "/notifications", "/changes"),
+    "How it stands": ("/health", "/status", "/checks", "/doctor", "/backups", "/notifications", "/changes"),
     "Incidents": ("/incidents",),
     "Runbooks and runs": ("/runbooks", "/runs"),
     "Grants and automation": ("/grants", "/automation"),
@@ -58,11 +59,13 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Heartbeats, links, the drill": ("/pings", "/links", "/drill"),
 }
 ANSWERS: Mapping[str, str] = {
-    "GET /health": '`{"health": {"ok": true}}`',
+    "GET /health": '`{"health": {"ok": true, "faults": []}}`, with status 503 and the reasons in `faults` when it is not',
+    "GET /backups": "`backups`: `plan`, `newest` with its manifest, `failed` and `failed_at` of the last try",
     "GET /status": "`status`: [the status](#status)",
     "GET /checks": "`checks`: list of [checks](#check)",
     "POST /checks/ask": "`checks`: list of [checks](#check), asked now",
     "GET /doctor": "`doctor`: list of [findings](#finding)",
+    "POST /doctor/channels": "`tests`: one `channel`, `ok` (null: not known yet), `sentence`, `duration_s` for each",
     "GET /notifications": "`notifications`: list of [notifications](#notification), newest first",
     "GET /changes": "`changes`: list of [changes](#change), newest first",
     "GET /incidents": "`incidents`: list of [incidents](#incident), newest first",
@@ -80,6 +83,7 @@ ANSWERS: Mapping[str, str] = {
         "raw bytes from `offset`. Header `X-Next-Offset`: where to go on; `X-Done: 1`: the step has ended"
     ),
     "POST /runs/{number}/approve": "`run`",
+    "POST /runs/{number}/values": "`run`; what waits is bound anew, see its `approvals`",
     "POST /runs/{number}/deny": "`run`",
     "POST /runs/{number}/cancel": "`run`",
     "POST /runs/{number}/resume": "`run`",
@@ -87,6 +91,7 @@ ANSWERS: Mapping[str, str] = {
     "POST /grants": "`grant`",
     "POST /grants/{number}/revoke": "`grant`",
     "GET /automation": '`{"automation": {"on": true, "why": ""}}`',
+    "GET /automation/report": "`report`: [the report](#automation-report)",
     "POST /automation": "`automation`",
     "GET /log": "`entries`: list of [entries](#entry), newest first",
     "GET /log/{number}": "`entry`: [an entry](#entry)",
@@ -98,11 +103,13 @@ ANSWERS: Mapping[str, str] = {
     "POST /drill/boundary": "`boundary`: `at`; only for the drill of the sample fleet",
 }
 MEANINGS: Mapping[str, str] = {
-    "GET /health": "whether main answers; needs no cookie",
+    "GET /health": "whether watchkeeper is alive as a whole: checks, flips, outbox, disk; needs no cookie",
+    "GET /backups": "how our own backup stands",
     "GET /status": "the whole truth of one moment",
     "GET /checks": "every check with its newest reading",
     "POST /checks/ask": "ask now: keys (`shop/web`), services, or all",
     "GET /doctor": "is watchkeeper itself well",
+    "POST /doctor/channels": "send a marked test message through the outbox: on one `channel`, or on all",
     "GET /notifications": "who was told what",
     "GET /changes": "what changed on the hosts and in the ops repo",
     "GET /incidents": "`status`: open or closed; `before`: only numbers below",
@@ -118,6 +125,7 @@ MEANINGS: Mapping[str, str] = {
     "GET /runs/{number}": "one run",
     "GET /runs/{number}/steps/{index}/output": "the output of a step, also while it runs",
     "POST /runs/{number}/approve": "`binds`: refused unless the step still has this hash",
+    "POST /runs/{number}/values": "`params`: values for placeholders of what waits; nothing runs before its approval",
     "POST /runs/{number}/deny": "the waiting step never runs",
     "POST /runs/{number}/cancel": "end it, on the host too",
     "POST /runs/{number}/resume": "let a parked run go on",
@@ -125,6 +133,7 @@ MEANINGS: Mapping[str, str] = {
     "POST /grants": "`response`: `SERVICE/RUNBOOK`",
     "POST /grants/{number}/revoke": "take it back",
     "GET /automation": "the kill switch",
+    "GET /automation/report": "what acting by itself brought or would have brought; `days` up to 366",
     "POST /automation": "switch it; off needs no right, on needs a person",
     "GET /log": "`text`: only entries that hold it",
     "GET /log/{number}": "one entry",
@@ -146,7 +155,9 @@ VALUES: tuple[tuple[str, type, str], ...] = (
     ("Step", RunStep, "One command in one run; its text and host stand in `plan`."),
     ("Planned step", PlanStep, "What exactly runs, where, and why it may not start by itself."),
     ("Evidence", Evidence, "What a step left behind. The output itself: `/runs/{number}/steps/{index}/output`."),
-    ("Approval", Approval, "`decided` is empty while it waits, then approved, denied or expired."),
+    ("Touch", Touch, "One thing that a changing step touches; `files` and `size` are null where nothing was counted."),
+    ("Response report", ResponseReport, "`standing`: why no grant lets it act now; `blocked`: matches per cause."),
+    ("Match", Match, "`would_act`: under a grant it would have. `after_s`: until it recovered by itself."),
     ("Grant", Grant, "A person's standing permission."),
     ("Notification", Notification, "One message on its way; within an incident with its `attempts`."),
     ("Message", Message, "What a person reads; `key` is the same at every retry."),
@@ -159,11 +170,23 @@ BY_HAND: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Status": (
         "`services`: each with `name`, `description`, `state`, `reason`, `since`, `held_under`, `checks`.",
         ("team", "timezone", "state", "sentence", "now", "services", "incidents", "waiting", "undelivered", "fault",
-         "mistakes", "watch", "automation", "inventory"),
+         "own", "mistakes", "watch", "automation", "inventory"),
     ),
     "Check": (
         "`values`: what was measured. `error` stands only where it was asked just now.",
         ("check", "state", "reason", "since", "at", "latency_s", "values"),
+    ),
+    "Approval": (
+        "`decided` is empty while it waits, then approved, denied or expired. `touches`: what its step touches, in a line.",
+        ("id", "run", "step", "binds", "requested_at", "expires_at", "decided", "decided_at", "decided_by", "touches"),
+    ),
+    "Blast radius": (
+        "What a run was foreseen to touch; `line` says it for people.",
+        ("hosts", "touches", "measured_at", "line"),
+    ),
+    "Automation report": (
+        "`responses`: list of [response reports](#response-report). `complete`: false when there were too many rows.",
+        ("days", "since", "until", "incidents", "runs", "runs_by_mode", "grants", "responses", "complete"),
     ),
     "Runbook": (
         "`findings`: what its author should know.",

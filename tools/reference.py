@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from watchkeeper.adapters.sample.breaks.reference import drills_page
 from watchkeeper.core.inventory.reference import checks_page, ops_repo_page
 
-PAGES = {"checks.md": checks_page, "ops-repo.md": ops_repo_page}
+PAGES = {"checks.md": checks_page, "ops-repo.md": ops_repo_page, "drills.md": drills_page}
 
 
 def main() -> None:

@@ -101,7 +101,9 @@ def test_every_ready_run_is_executed_once(store: Store, make: Callable[[StorePor
     assert sorted(work.executed) == numbers
 
 
-def test_two_engines_on_one_store_execute_a_run_once(store: Store, make: Callable[[StorePort, Work], EnginePort]) -> None:
+def test_two_engines_on_one_store_execute_a_run_once(
+    store: Store, make: Callable[[StorePort, Work], EnginePort]
+) -> None:
     work = Work(store)
     work.act = lambda run: time.sleep(0.05)
     engines = [make(store, work) for _ in range(2)]
@@ -116,7 +118,9 @@ def test_two_engines_on_one_store_execute_a_run_once(store: Store, make: Callabl
     assert sorted(work.executed) == numbers
 
 
-def test_a_run_that_a_dead_process_left_running_goes_on(store: Store, make: Callable[[StorePort, Work], EnginePort]) -> None:
+def test_a_run_that_a_dead_process_left_running_goes_on(
+    store: Store, make: Callable[[StorePort, Work], EnginePort]
+) -> None:
     work = Work(store)
     left = a_run(store, RunState.RUNNING)
     parked = a_run(store, RunState.PARKED)
@@ -130,7 +134,9 @@ def test_a_run_that_a_dead_process_left_running_goes_on(store: Store, make: Call
         assert session.run(left).segment == 2
 
 
-def test_a_fault_in_a_segment_ends_the_run_and_says_so(store: Store, make: Callable[[StorePort, Work], EnginePort]) -> None:
+def test_a_fault_in_a_segment_ends_the_run_and_says_so(
+    store: Store, make: Callable[[StorePort, Work], EnginePort]
+) -> None:
     work = Work(store)
 
     def broken(run: Run) -> None:

@@ -1,8 +1,9 @@
-"""The contract of `HostPort`, kept by local processes and by real sshd hosts.
+"""The contract of `HostPort`, kept by local processes, by real sshd hosts and by a container.
 
 The ssh hosts are made by `tests/lab/ssh_hosts.py`: one with room (its /bin/sh is dash), one with
 stock limits (its /bin/sh is bash), one whose .bashrc prints and
-sleeps, and one with busybox and no bash.
+sleeps, and one with busybox and no bash. The container is one of podman, which shares this machine's processes and
+/tmp, so that a test sees by pid what is left over.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from tests.lab.containers import ContainerLab
 from tests.lab.ssh_hosts import SshLab, SshLabHost, free_port
 
 from watchkeeper.adapters.hosts.blocking import BlockingHosts
+from watchkeeper.adapters.hosts.kept_reads import PLACES
 from watchkeeper.adapters.hosts.pool import Hosts
 from watchkeeper.adapters.hosts.shell import ShellHost
 from watchkeeper.core.errors import Forbidden, Invalid, NoAnswer, NotFound, Usage
@@ -37,7 +40,7 @@ from watchkeeper.services.ports import SpoolAnswer, SpoolStep
 NOISY = "echo Welcome to this machine\necho careful >&2\nsleep 0.3\nprintf 'no newline here'\n"
 SSH = ("sshd", "stock", "noisy", "busybox")
 LOCAL = ("local", "uvloop")  # asyncio as in the threads of the engine, uvloop as in the watch
-QUICK = ("local", "sshd", "busybox")  # where a slow .bashrc or tight limits would only cost time
+QUICK = ("local", "sshd", "busybox", "container")  # where a slow .bashrc or tight limits would only cost time
 
 
 @dataclass
@@ -50,6 +53,7 @@ class Place:
     server: SshLabHost | None = None
     shell: str = "bash"
     uvloop: bool = False
+    root: Path | None = None
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[ShellHost]:
@@ -73,7 +77,8 @@ class Place:
 
     def file(self, path: str) -> Path:
         """A path of that host as seen from here."""
-        return self.server.root / path.lstrip("/") if self.server else Path(path)
+        root = self.server.root if self.server else self.root or Path("/")
+        return root / path.lstrip("/")
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +112,10 @@ def place(request: pytest.FixtureRequest, spool: Path) -> Place:
     name = getattr(request, "param", "local")
     if name in ("local", "uvloop"):
         return Place(name, Host("here", "local", spool=str(spool)), uvloop=name == "uvloop")
+    if name == "container":
+        containers: ContainerLab = request.getfixturevalue("containers")
+        host = Host(name, "container", "shared", socket=str(containers.socket))
+        return Place(name, host, root=Path(f"/proc/{containers.pid('shared')}/root"))
     lab: SshLab = request.getfixturevalue("lab")
     if name not in lab.hosts:
         request.getfixturevalue("requires")("busybox")
@@ -114,10 +123,10 @@ def place(request: pytest.FixtureRequest, spool: Path) -> Place:
     return Place(name, Host(name, "ssh"), lab.config, lab.hosts[name], shell)
 
 
-everywhere = pytest.mark.parametrize("place", (*LOCAL, *SSH), indirect=True)
+everywhere = pytest.mark.parametrize("place", (*LOCAL, *SSH, "container"), indirect=True)
 quickly = pytest.mark.parametrize("place", QUICK, indirect=True)
 over_ssh = pytest.mark.parametrize("place", ("sshd", "stock"), indirect=True)
-reading = pytest.mark.parametrize("place", (*LOCAL, "sshd", "busybox"), indirect=True)
+reading = pytest.mark.parametrize("place", (*LOCAL, "sshd", "busybox", "container"), indirect=True)
 on_sshd = pytest.mark.parametrize("place", ("sshd",), indirect=True)
 
 
@@ -299,7 +308,7 @@ def test_a_read_command_leaves_no_children_behind(place: Place, tmp_path: Path) 
     place.run(work)
 
 
-@pytest.mark.parametrize("place", ("local", "sshd"), indirect=True)
+@pytest.mark.parametrize("place", ("local", "sshd", "container"), indirect=True)
 def test_killing_the_reader_ends_its_command(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "pids"
     client = client_process(place, "read", place.step(stubborn(path)))
@@ -385,7 +394,7 @@ def test_many_races_for_one_claim(place: Place, tmp_path: Path) -> None:
 def client_process(place: Place, method: str, step: SpoolStep) -> subprocess.Popen[bytes]:
     """Another watchkeeper process that starts the step and waits for it, to be killed."""
     arguments = {
-        "host": {"name": place.host.name, "kind": place.host.kind, "spool": place.host.spool},
+        "host": dataclasses.asdict(place.host),
         "config": str(place.config) if place.config else None,
         "step": dataclasses.asdict(step),
         "method": method,
@@ -683,7 +692,7 @@ def test_forty_commands_at_once_with_any_limits(place: Place) -> None:
     async def work(host: ShellHost) -> None:
         results = await asyncio.gather(*(host.read(f"sleep 0.1; echo {n}", deadline_s=20) for n in range(40)))
         assert [result.output for result in results] == [f"{n}\n".encode() for n in range(40)]
-        hanging = [asyncio.ensure_future(host.read("sleep 300", deadline_s=60)) for _ in range(16)]
+        hanging = [asyncio.ensure_future(host.read("sleep 300", deadline_s=60)) for _ in range(PLACES)]
         await asyncio.sleep(0.5)
         with pytest.raises(NoAnswer, match="busy"):
             await host.read("true", deadline_s=0.5)

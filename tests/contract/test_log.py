@@ -137,10 +137,7 @@ def test_two_stores_on_postgresql_append_to_one_chain(tmp_path: Path, server: st
         for n in range(40):
             store.write(lambda session, n=n: session.append_entry(draft(n)))
 
-    threads = [
-        threading.Thread(target=append_forty, args=(store,))
-        for store in stores
-    ]
+    threads = [threading.Thread(target=append_forty, args=(store,)) for store in stores]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -388,6 +388,12 @@ def test_process_counts_by_pattern_and_leaves_out_stopped_and_dead_ones() -> Non
         assert ask(check("process", match=word)).values["count"] == 0
 
 
+def test_a_process_that_is_gone_has_no_memory_rather_than_little() -> None:
+    """Otherwise "memory < 75MB" would be proven by killing it."""
+    reading = ask(check("process", match=f"wk-nobody-{os.getpid()}$"))
+    assert (reading.values["count"], reading.values["memory"]) == (0, None)
+
+
 def test_process_by_name_finds_programs_and_the_scripts_of_interpreters(tmp_path: Path) -> None:
     script = tmp_path / "wk-shop-worker.py"
     script.write_text("import time; time.sleep(60)")

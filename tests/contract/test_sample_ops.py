@@ -17,13 +17,17 @@ from watchkeeper.core.runbooks import read_runbook
 
 PLACES = Places(Path("/srv/harbour"))
 VALUES = template_values(PLACES, {name: 9000 + index for index, name in enumerate(PORTS)})
+VALUES |= {"container": "harbour-cranes-1", "docker_socket": "/run/docker.sock"}
 
 
 def rendered_ops() -> dict[str, bytes]:
     """The files of the rendered ops repo that an inventory is loaded from."""
-    source = LIBRARY / "ops"
-    names = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
-    return {str(name): render((source / name).read_text(), VALUES).encode() for name in names}
+    found = {}
+    for source in (LIBRARY / "ops", LIBRARY / "ops-container"):
+        for path in source.rglob("*"):
+            if path.is_file():
+                found[str(path.relative_to(source))] = render(path.read_text(), VALUES).encode()
+    return found
 
 
 def test_placeholders_are_replaced_and_unknown_ones_are_a_fault() -> None:
@@ -53,7 +57,8 @@ def test_the_sample_loads_without_a_mistake() -> None:
     assert inventory is not None and inventory.sample
     responses = {each.name: each for service in inventory.services.values() for each in service.respond}
     assert set(RESPONSES) == {name for name, each in responses.items() if each.mode == "auto"}
-    assert {scenario.service for scenario in SCENARIOS.values()} <= set(inventory.services)
+    assert {scenario.service for scenario in SCENARIOS.values() if not scenario.host} <= set(inventory.services)
+    assert {scenario.host for scenario in SCENARIOS.values() if scenario.host} <= set(inventory.hosts)
     assert str(PLACES.settings_file) in inventory.services["shop"].config
 
 

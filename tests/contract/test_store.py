@@ -522,7 +522,7 @@ def test_files_are_private_and_durable(tmp_path: Path) -> None:
 def test_an_upgrade_keeps_a_copy_of_the_store_as_it_was(tmp_path: Path) -> None:
     from django.core.management import call_command
 
-    from watchkeeper.store import opening
+    from watchkeeper.store import backups, opening
 
     Store.open(tmp_path / "other").close()  # Django is set up
     state = tmp_path / "state"
@@ -534,7 +534,8 @@ def test_an_upgrade_keeps_a_copy_of_the_store_as_it_was(tmp_path: Path) -> None:
     store = Store.open(state)
     assert store.write(lambda session: session.append_entry(Draft(NOW, "note", "t", "ana"))).number == 1
     store.close()
-    copy = state / "main.db.before-0002_operations_log"
+    (kept,) = backups.find(state / backups.BEFORE_UPGRADE)
+    copy = Path(kept.path) / "main.db"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as raw:
         assert raw.execute("SELECT value FROM setting").fetchall() == [("yes",)]

@@ -12,7 +12,8 @@ from watchkeeper.faces.cli.program import parser_of, split_verb, with_default_ac
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-WRITTEN = (DOCS / "README.md", DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md")), DOCS / "reference" / "api.md")
+GUIDES = (*sorted(DOCS.glob("tutorial*.md")), *sorted((DOCS / "how-to").glob("*.md")))
+WRITTEN = (DOCS / "README.md", *GUIDES, DOCS / "reference" / "api.md")
 _MARK = re.compile(r"<!-- test: (.+) -->\Z")
 _FENCE = re.compile(r"(`{3,})(\S*)")
 _ENDS = re.compile(r"\|\||&&|[|;]")

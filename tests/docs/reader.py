@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.docs.pages import Fence
 
 PORT = "8010"
-LIMIT_S = 25.0
+LIMIT_S = 60.0
 
 
 class Reader:
@@ -70,7 +70,9 @@ class Reader:
         """Start a program that stays; returns the file of its output."""
         path = self.root / f"{Path(words[0]).name}.log"
         with path.open("ab") as log:
-            self.started[words[0]] = subprocess.Popen(words, cwd=self.root, env=self.environment, stdout=log, stderr=log)
+            self.started[words[0]] = subprocess.Popen(
+                words, cwd=self.root, env=self.environment, stdout=log, stderr=log
+            )
         return path
 
     def run(self, fence: Fence) -> None:

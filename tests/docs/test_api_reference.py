@@ -69,6 +69,13 @@ def test_real_answers_hold_the_fields_of_the_page(house: House) -> None:
         "Planned step": run["steps"][0]["plan"],
         "Evidence": run["steps"][0]["evidence"],
         "Approval": house.get(f"/runs/{waiting['id']}")["run"]["approvals"][0],
+        "Blast radius": run["blast_radius"],
+        "Touch": run["blast_radius"]["touches"][0],
+        "Automation report": house.get("/automation/report")["report"],
+        "Response report": house.get("/automation/report")["report"]["responses"][0],
+        "Match": next(one for one in house.get("/automation/report")["report"]["responses"] if one["matches"])[
+            "matches"
+        ][0],
         "Grant": house.get("/grants")["grants"][0],
         "Notification": house.get("/notifications")["notifications"][0],
         "Message": house.get("/notifications")["notifications"][0]["message"],
@@ -92,7 +99,7 @@ def test_answers_stand_under_the_noun_of_the_page(house: House) -> None:
 
 
 def test_the_example_of_the_page(house: House) -> None:
-    assert house.get("/health") == {"health": {"ok": True}}
+    assert house.get("/health") == {"health": {"ok": True, "faults": []}}
 
 
 def test_errors_come_as_the_table_says(house: House) -> None:

@@ -27,12 +27,14 @@ from watchkeeper.core.inventory.loading import load
 from watchkeeper.core.inventory.schema import schemas
 from watchkeeper.core.notifications import Message
 from watchkeeper.core.runbooks import read_runbook
+from watchkeeper.core.units import Installation
+from watchkeeper.core.units import unit as printed_unit
 from watchkeeper.faces.cli.lint import as_data, text
 from watchkeeper.programs.supervisor import REFUSED, WRONG
 
 TESTED = {
     "wk", "run", "background", "shell", "crontab", "file", "checks", "respond", "runbook", "output", "printed", "messages",
-    "mistakes", "message", "receiver", "unit", "sudoers", "yaml", "curl",
+    "mistakes", "message", "receiver", "sudoers", "yaml", "curl",
 }  # fmt: skip
 BASE = {
     "watchkeeper.yaml": "team: Test\nchannels:\n  duty: {script: tools/page.sh}\n",
@@ -227,7 +229,8 @@ def messages() -> Iterator[str]:
 @pytest.mark.parametrize("message", list(messages()))
 def test_the_program_says_what_the_page_quotes(message: str) -> None:
     bare = re.sub(r"^wk(?: up)?: ", "", message)
-    share = max(said_by_the_program(bare), said_by_the_program(message))
+    small = bare[:1].lower() + bare[1:]  # a reason gets its capital where it becomes a sentence
+    share = max(said_by_the_program(each) for each in (bare, message, small))
     assert share > ENOUGH, f"{message}: the program says it in other words now ({share:.2f})"
 
 
@@ -277,10 +280,12 @@ def test_the_receiver_of_the_page_knows_our_signature() -> None:
 
 
 def test_the_unit_keeps_changing_commands_alive_and_starts_what_exists() -> None:
-    (fence,) = of_kind("unit")
-    unit = configparser.ConfigParser(interpolation=None)
+    made = Installation(
+        ("/opt/watchkeeper/wk", "--ops", "/srv/ops", "up", "--port", "8600"), "watchkeeper", "sudo", "/s"
+    )
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string(fence.text)
+    unit.read_string(printed_unit(made))
     service = unit["Service"]
     assert service["KillMode"] == "process"
     assert "PrivateTmp" not in service

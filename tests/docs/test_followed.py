@@ -42,7 +42,9 @@ def test_the_tutorial_can_be_followed_word_by_word(reader: Reader) -> None:
         for fence in followed:
             reader.follow(fence)
     finally:
-        subprocess.run(["./wk", "demo", "--stop"], cwd=reader.root, env=reader.environment, capture_output=True, check=False)
+        subprocess.run(
+            ["./wk", "demo", "--stop"], cwd=reader.root, env=reader.environment, capture_output=True, check=False
+        )
 
 
 def test_a_line_that_was_not_printed_is_found() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from watchkeeper.adapters.sample.breaks.reference import drills_page
 from watchkeeper.core.checks.kinds import KINDS
+from watchkeeper.core.conditions import parse_rule
 from watchkeeper.core.inventory.loading import load
 from watchkeeper.core.inventory.reference import checks_page, file_examples, ops_repo_page, probe_examples
 from watchkeeper.core.inventory.schema import schemas
@@ -15,7 +17,9 @@ from watchkeeper.core.inventory.schema import schemas
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 
-@pytest.mark.parametrize(("name", "page"), [("checks.md", checks_page), ("ops-repo.md", ops_repo_page)])
+@pytest.mark.parametrize(
+    ("name", "page"), [("checks.md", checks_page), ("ops-repo.md", ops_repo_page), ("drills.md", drills_page)]
+)
 def test_the_page_is_current(name: str, page: object) -> None:
     assert callable(page)
     assert (REFERENCE / name).read_text(encoding="utf-8") == page(), "run: python tools/reference.py"
@@ -39,6 +43,15 @@ def test_the_probe_examples_load(kind: str) -> None:
     result = load({**example_files(), "services/a.yaml": text.encode()}, 0.0)
     assert result.inventory is not None, result.mistakes
     assert result.inventory.services["a"].checks[0].probe.kind == kind
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_each_measured_name_has_an_example_that_reads_it(kind: str) -> None:
+    page = (REFERENCE / "checks.md").read_text(encoding="utf-8")
+    for name, measure in KINDS[kind].values.items():
+        example = measure.example(name)
+        assert parse_rule(example, kind).condition.names == {name}
+        assert f"| `{example}` |" in page
 
 
 def test_the_rules_on_the_page_are_the_rules_in_force() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -250,6 +252,31 @@ def test_an_unfilled_placeholder_never_runs(house: House) -> None:
     with pytest.raises(Usage, match="needs a value"):
         house.post(f"/runs/{run['id']}/approve")
     assert not any("which" in path.name for path in house.flags.iterdir())
+    place = house.flags / "unfilled"
+
+    def wk(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "watchkeeper.faces.cli.program",
+            "--ops",
+            str(house.ops),
+            "--state",
+            str(house.state),
+        ]
+        return subprocess.run([*command, *words], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+    refused = wk("runs", "approve", str(run["id"]), "--yes")
+    assert refused.returncode == 2 and "--param which_file=VALUE" in refused.stderr
+    shown = wk("runs", "approve", str(run["id"]), "--param", f"which_file={place}")
+    assert shown.returncode == 2 and f"| touch {place}" in shown.stderr, "nobody there to ask, the text was shown"
+    assert f"Touches 1 host (app1): writes {place}" in shown.stderr
+    assert not place.exists()
+    assert "Approved" in wk("runs", "approve", str(run["id"]), "--param", f"which_file={place}", "--yes").stdout
+    assert house.closed("unfilled")["ending"] == "fixed"
+    assert f"writes {place}" in wk("runs", "show", str(run["id"])).stdout
+    report = wk("automation", "report").stdout.partition("unfilled/runbooks/unfilled.md")[2].partition("\n\n")[0]
+    assert "a value is missing (1)" in report and "1 fixed" in report
 
 
 def test_an_endless_diagnosis_step_is_left_out_and_the_fix_goes_on(house: House) -> None:

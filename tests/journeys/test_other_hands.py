@@ -175,6 +175,31 @@ def test_a_locked_database_is_one_incident_of_the_database_and_nothing_is_restar
     assert outside.works(places.ports())
 
 
+def test_a_frozen_stock_database_is_ended_before_its_lock_goes_and_a_new_one_starts(
+    places: Places, since: float
+) -> None:
+    before = int(program(places, "stock")["pid"])
+    os.kill(before, signal.SIGSTOP)
+    incident = wait_for(places, "stock", since, closed, 45)
+    assert incident["ending"] == "fixed"
+    assert int(program(places, "stock")["pid"]) != before and not command_line(before)
+    assert outside.works(places.ports())
+
+
+def test_a_folder_full_of_young_sheets_is_left_alone_and_a_person_is_told(places: Places, since: float) -> None:
+    foreign = places.exports / "notes-of-bram.txt"
+    foreign.write_bytes(b"x" * 2_000_000)
+    os.utime(foreign, (0, 0))
+    try:
+        incident = wait_for(places, "exports", since, escalated, 40)
+        assert incident["status"] == "open" and len(foreign.read_bytes()) == 2_000_000
+        assert "not one of ours, stays" in output_of(places, incident, 1)
+    finally:
+        foreign.unlink()
+    assert wait_for(places, "exports", since, closed, 25)["ending"] == "recovered_by_itself"
+    assert outside.works(places.ports())
+
+
 def test_a_full_log_folder_is_emptied_only_after_an_approval_and_then_proven(places: Places, since: float) -> None:
     full = places.fleet / "log" / "requests.jsonl.1"
     full.write_bytes(b"x" * 20_500_000)
@@ -249,7 +274,7 @@ def test_a_frozen_main_goes_on_where_it_stood(places: Places, since: float) -> N
 
 
 def test_killed_in_the_middle_of_the_stuck_queue_nothing_is_rescued_twice(places: Places, since: float) -> None:
-    breaks.stuck_queue(places)
+    breaks.SCENARIOS["stuck-queue"].break_it(places)
     wait_for(places, "worker", since, lambda incident: bool(incident["runs"]), 25)
     for pid in watch_pids(places):
         if "watchkeeper.programs.main" in command_line(pid):

@@ -72,7 +72,7 @@ def test_a_process_left_behind_fails_the_session_and_is_ended(tmp_path: Path, en
         from pathlib import Path
 
         def test_start():
-            process = subprocess.Popen(["setsid", "sleep", "{'0.5' if ended else '300'}"])
+            process = subprocess.Popen(["setsid", "sleep", "{"0.5" if ended else "300"}"])
             Path("pid").write_text(str(process.pid))
         """,
     )

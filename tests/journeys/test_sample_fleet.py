@@ -8,12 +8,16 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from watchkeeper.adapters.sample import breaks, fleet, outside
+from watchkeeper.adapters.sample.breaks import partner
 from watchkeeper.adapters.sample.certificate import days_left
+from watchkeeper.adapters.sample.mounts import mount_small
 from watchkeeper.adapters.sample.places import Places
 from watchkeeper.adapters.sample.supervision import fleet_pids, program, supervisor_pid
 
@@ -67,8 +71,22 @@ def test_the_ops_repo_is_committed(places: Places) -> None:
     assert (status.returncode, status.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["worker-down", "web-down", "stuck-queue", "bad-config", "crash-loop"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "worker-down",
+        "web-down",
+        "stuck-queue",
+        "bad-config",
+        "crash-loop",
+        "idle-workers",
+        "permission-denied",
+        "inodes",
+    ],
+)
 def test_a_break_breaks_it_for_real_and_healing_heals(places: Places, name: str) -> None:
+    if why := breaks.SCENARIOS[name].missing():
+        pytest.skip(why)
     before = time.time()
     at = breaks.SCENARIOS[name].break_it(places)
     assert before <= at <= time.time()
@@ -79,7 +97,7 @@ def test_a_break_breaks_it_for_real_and_healing_heals(places: Places, name: str)
 
 
 def test_worker_down_is_not_put_right_by_the_supervisor(places: Places) -> None:
-    breaks.worker_down(places)
+    breaks.SCENARIOS["worker-down"].break_it(places)
     assert eventually(lambda: program(places, "worker")["statename"] == "EXITED")
     time.sleep(1.0)
     assert program(places, "worker")["statename"] == "EXITED"
@@ -87,7 +105,7 @@ def test_worker_down_is_not_put_right_by_the_supervisor(places: Places) -> None:
 
 
 def test_stuck_queue_holds_started_and_never_started_jobs_and_a_restart_does_not_help(places: Places) -> None:
-    breaks.stuck_queue(places)
+    breaks.SCENARIOS["stuck-queue"].break_it(places)
     assert eventually(lambda: tool(places, "stuck-jobs", "--count") == "4")
     text = tool(places, "stuck-jobs")
     assert text.count("started, not finished") == 1 and text.count("never started") == 3
@@ -118,7 +136,7 @@ def test_rescue_takes_nothing_from_a_worker_that_only_sleeps(places: Places) -> 
 
 
 def test_bad_config_stops_the_shop_and_a_restart_does_not_help(places: Places) -> None:
-    breaks.bad_config(places)
+    breaks.SCENARIOS["bad-config"].break_it(places)
     control = str(places.fleet / "bin" / "supervisorctl")
     done = subprocess.run([control, "restart", "shop"], capture_output=True, text=True, timeout=30)
     assert done.returncode != 0 and "spawn error" in done.stdout
@@ -127,7 +145,7 @@ def test_bad_config_stops_the_shop_and_a_restart_does_not_help(places: Places) -
 
 
 def test_crash_loop_kills_every_new_worker_before_it_is_ready(places: Places) -> None:
-    breaks.crash_loop(places)
+    breaks.SCENARIOS["crash-loop"].break_it(places)
     for _ in range(2):
         subprocess.run(
             [str(places.fleet / "bin" / "supervisorctl"), "restart", "worker"], capture_output=True, timeout=30
@@ -151,7 +169,7 @@ def test_certificate_shows_five_days_without_a_restart_and_the_site_goes_on(plac
         return (end - time.time()) / 86_400
 
     assert shown_days() > 60
-    breaks.certificate(places)
+    breaks.SCENARIOS["certificate"].break_it(places)
     assert 4.9 < shown_days() < 5.1
     assert outside.works(places.ports())
     breaks.heal(places)
@@ -215,9 +233,123 @@ def test_a_young_certificate_is_kept_and_an_old_one_is_renewed_at_the_start(shor
     before = own.certificate.read_bytes()
     fleet.make(own)
     assert own.certificate.read_bytes() == before
-    breaks.certificate(own)
+    breaks.SCENARIOS["certificate"].break_it(own)
     fleet.start(own)
     try:
         assert (days_left(own.certificate) or 0) > 60
     finally:
         fleet.stop(own)
+
+
+# ---- what must be escalated --------------------------------------------------------------------------------------
+
+
+def aftermath(places: Places, outputs: str = "", steps: tuple[str, ...] = (), **more: Any) -> breaks.Aftermath:
+    """The end of a scenario with one incident, in whose run these steps were started."""
+    ran = [{"plan": {"id": step}, "started_at": "2026-11-19T16:02:00Z"} for step in steps]
+    incident = {"id": 1, "runs": [{"fix_started_at": "2026-11-19T16:02:00Z" if steps else None, "steps": ran}], **more}
+    return breaks.Aftermath(places, 0.0, incident, (incident,), (), outputs)
+
+
+def test_without_permission_the_worker_names_the_folder_and_keeps_its_orders(places: Places) -> None:
+    scenario = breaks.SCENARIOS["permission-denied"]
+    scenario.break_it(places)
+    port = places.ports()["worker"]
+    assert eventually(lambda: outside.request(port, "GET", "/health")[0] == 503)
+    why = str(outside.request(port, "GET", "/health")[1]["why"])
+    assert "Permission denied" in why and str(places.labels) in why
+    assert "Permission denied" in tool(places, "labels-writable")
+    assert scenario.judge(aftermath(places, why)) == ""
+    assert "restarted" in scenario.judge(aftermath(places, why, steps=("restart",)))
+    assert "does not show" in scenario.judge(aftermath(places, "nothing"))
+    breaks.heal(places)
+    assert tool(places, "labels-writable") == "labels can be printed"
+    with sqlite3.connect(places.database, timeout=10) as database:
+        failed = database.execute("select count(*) from job where state = 'failed'").fetchone()[0]
+    assert failed == 0, "every order that waited was confirmed"
+
+
+def test_jobs_that_nobody_takes_are_missed_when_one_is_touched_or_gone(places: Places) -> None:
+    scenario = breaks.SCENARIOS["idle-workers"]
+    scenario.break_it(places)
+
+    def waiting() -> list[int]:
+        with sqlite3.connect(places.database, timeout=10) as database:
+            return [row[0] for row in database.execute("select id from job where state = 'released' order by id")]
+
+    assert eventually(lambda: len(waiting()) >= 4)
+    said = tool(places, "waiting")
+    assert scenario.judge(aftermath(places, said)) == ""
+    assert "a changing step ran" in scenario.judge(aftermath(places, said, steps=("rescue",)))
+    with sqlite3.connect(places.database, timeout=10) as database:
+        database.execute("update job set state = 'failed' where id = ?", (waiting()[1],))
+    assert "were touched" in scenario.judge(aftermath(places, said))
+    with sqlite3.connect(places.database, timeout=10) as database:
+        database.execute("delete from job where state = 'failed'")
+    assert "are gone" in scenario.judge(aftermath(places, said))
+    breaks.heal(places)
+    assert eventually(lambda: not waiting())
+
+
+def test_a_restart_makes_the_rate_limit_worse_and_is_seen(places: Places) -> None:
+    scenario = breaks.SCENARIOS["rate-limited"]
+    scenario.break_it(places)
+    port = places.ports()["tides"]
+    assert eventually(lambda: outside.request(port, "GET", "/health")[0] == 503)
+    said = tool(places, "ask-partner", "--strict")
+    assert "HTTP 429" in said and "Retry-After: " in said
+    assert scenario.judge(aftermath(places, said)) == ""
+    before = partner.usage(places)
+    time.sleep(1.2)
+    assert partner.usage(places)["shut_out_s"] < before["shut_out_s"], "waiting helps"
+    subprocess.run([str(places.fleet / "bin" / "supervisorctl"), "restart", "tides"], capture_output=True, timeout=30)
+    assert eventually(lambda: partner.usage(places)["logins"] == before["logins"] + 1)
+    assert partner.usage(places)["shut_out_s"] > before["shut_out_s"] - 1.0, "a login begins the time again"
+    assert "logged in" in scenario.judge(aftermath(places, said))
+    breaks.heal(places)
+    assert partner.usage(places)["shut_out_s"] == 0
+
+
+def test_the_list_of_the_tablet_fails_and_orders_go_on(places: Places) -> None:
+    shop = places.ports()["shop"]
+    assert outside.request(shop, "GET", "/orders")[0] == 200
+    breaks.SCENARIOS["unknown-500"].break_it(places)
+    assert outside.request(shop, "GET", "/orders")[0] == 500
+    assert outside.request(shop, "GET", "/health")[0] == 200 and outside.works(places.ports())
+    assert "KeyError" in (places.fleet / "log" / "shop.log").read_text()
+    breaks.heal(places)
+    assert outside.request(shop, "GET", "/orders")[0] == 200
+
+
+def test_a_machine_that_is_off_takes_nothing_of_the_desk_with_it(places: Places) -> None:
+    scenario = breaks.SCENARIOS["host-down"]
+    scenario.break_it(places)
+    assert eventually(lambda: not outside.listens(places.ports()["quay"]))
+    assert outside.works(places.ports()) and not outside.ill(places.ports())
+    checks = [{"check": f"{name}/x@quay2"} for name in ("barrier", "boards", "weighbridge")]
+    page = {"kind": "opened"}
+    good = replace(aftermath(places, checks=checks, service="", host="quay2"), pages=(page,))
+    assert scenario.judge(good) == ""
+    assert "2 pages" in scenario.judge(replace(good, pages=(page, page)))
+    assert "2 incidents" in scenario.judge(replace(good, incidents=(*good.incidents, *good.incidents)))
+    breaks.heal(places)
+    assert outside.listens(places.ports()["quay"])
+
+
+def test_what_comes_back_must_be_the_same_incident(places: Places) -> None:
+    judge = breaks.SCENARIOS["recurring"].judge
+    good = aftermath(places, service="worker", reopened=1, recurring=True)
+    assert judge(good) == ""
+    assert "a new incident" in judge(aftermath(places, service="worker", reopened=0, recurring=False))
+    assert "beside it" in judge(replace(good, incidents=(*good.incidents, {"id": 2, "service": "worker"})))
+
+
+def test_a_fleet_that_is_stopped_leaves_no_mount(short_path: Path) -> None:
+    if why := breaks.SCENARIOS["inodes"].missing():
+        pytest.skip(why)
+    own = Places.of(short_path / "d")
+    fleet.make(own)
+    mount_small(own.labels, 6)
+    assert os.path.ismount(own.labels)
+    fleet.stop(own)
+    assert not os.path.ismount(own.labels)

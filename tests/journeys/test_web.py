@@ -108,6 +108,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     slow = f"{lines}; echo '{ATTACK}'; touch {house.flags / 'shop'}"
     house.service("shop", fix=slow.replace("document.title='owned'", "document.title=1"), mode="propose")
     house.service("archive", fix=f"rm -rf {house.root}/archive && touch {house.flags / 'archive'}", mode="propose")
+    house.service("valued", fix=f"touch {house.flags}/<name>", mode="propose")
     attacked = house.ops / "services/shop.yaml"
     attacked.write_text(
         attacked.read_text().replace(
@@ -182,7 +183,7 @@ def test_nobody_acts_without_the_link_or_from_elsewhere(url: str, visitor: Visit
     assert token
     form = {"on": "0", "csrfmiddlewaretoken": token[1]}
     assert visitor.ask("POST", "/automation", form, {"Origin": "http://evil.example"})[0] == 403
-    assert visitor.ask("GET", "/automation")[0] == 405
+    assert Visitor(url).ask("GET", "/automation")[0] == 403
     assert house.get("/automation")["automation"]["on"] is True
     assert visitor.press("/", "/automation", reason="a quiet night")[0] == 303
     assert house.get("/automation")["automation"] == {"on": False, "why": "a quiet night"}
@@ -214,7 +215,8 @@ def test_no_link_leads_away(url: str) -> None:
 
 
 def test_what_every_page_carries(visitor: Visitor) -> None:
-    for path in ("/", "/incidents", "/runs", "/runbooks", "/runbooks/runbooks/shop.md", "/services/shop", "/log"):
+    for path in ("/", "/incidents", "/runs", "/runbooks", "/runbooks/runbooks/shop.md", "/services/shop", "/log",
+                 "/automation", "/automation?days=90"):  # fmt: skip
         status, headers, text = visitor.ask("GET", path)
         assert status == 200, path
         assert headers["Content-Security-Policy"] == POLICY
@@ -332,6 +334,42 @@ def test_without_script_and_what_destroys(browser: Any, house: House, url: str, 
     assert "approved by local" in page.inner_text(f"#step-{run}-{step}")
     page.goto(f"{url}/log")
     assert "archive" in page.inner_text("main")
+    page.context.close()
+
+
+@pytest.mark.needs("chromium")
+def test_a_value_is_filled_in_and_the_report_is_read(browser: Any, house: House, url: str, visitor: Visitor) -> None:
+    """The field stands where the button would be; the text with the value is what the button approves; then the report."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    house.break_("valued")
+    run = house.until(
+        lambda: next(
+            (each["run"] for each in house.get("/status")["status"]["waiting"] if "<name>" in each["text"]), 0
+        ),
+        15,
+        "it waits for a value",
+    )
+    place = f"/runs/{run}"
+    assert "Reach" in visitor.get(place) and "/&lt;name&gt;." in visitor.get(place)
+    status, _, text = visitor.press(place, f"{place}/values", **{"value-name": ATTACK})
+    assert (status, "does not fit its type" in text) == (400, True)
+    page, heard = watched(browser, house, viewport={"width": 1440, "height": 900})
+    page.goto(url + place)
+    assert page.get_by_role("button", name="Approve these").count() == 0
+    audit(Axe(), page, url + place)
+    page.get_by_label("Value for name").fill("valued")
+    page.get_by_role("button", name="Fill it in").click()
+    page.wait_for_url("**/incidents/*")
+    assert f"touch {house.flags}/valued" in page.inner_text("#needs")
+    page.get_by_role("button", name="Approve these").click()
+    house.closed("valued", 20)
+    page.goto(url + "/automation")
+    assert "1: fixed and proven by this run" in page.inner_text("main")
+    assert "It cannot act by itself as it is written. Step " in page.inner_text("main")
+    page.get_by_text("Each time it matched").first.click()
+    audit(Axe(), page, url + "/automation")
+    assert [each for each in heard if "NETWORK_CHANGED" not in each and "htmx:" not in each] == []
     page.context.close()
 
 

@@ -295,7 +295,7 @@ def test_a_damaged_store_is_one_sentence_and_is_not_touched(small: House, name: 
     before = path.read_bytes()
     done = up(small)
     assert done.returncode == 2
-    is_clear(done.stderr, str(path), "main.db.before-" if name == "main.db" else "move readings.db away")
+    is_clear(done.stderr, str(path), "wk restore self" if name == "main.db" else "move readings.db away")
     assert path.read_bytes() == before
     asked = wk(small, "status")
     is_clear(asked.stdout + asked.stderr)

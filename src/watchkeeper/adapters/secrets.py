@@ -38,7 +38,9 @@ class SecretReader:
             raise NotFound(f"There is no secret {name}.", "Declare it in secrets.yaml with env:, file: or command:.")
         value = self._read(secret).strip("\r\n")
         if not value:
-            raise Invalid(f"The secret {name} is empty ({secret.source}: {secret.reference}).", "Set it, then try again.")
+            raise Invalid(
+                f"The secret {name} is empty ({secret.source}: {secret.reference}).", "Set it, then try again."
+            )
         self._kept[name] = (time.monotonic(), value)
         return value
 
@@ -78,7 +80,9 @@ class SecretReader:
                 stdin=subprocess.DEVNULL, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise Invalid(f"The command of secret {secret.name} did not end within {COMMAND_DEADLINE_S:g} s.") from error
+            raise Invalid(
+                f"The command of secret {secret.name} did not end within {COMMAND_DEADLINE_S:g} s."
+            ) from error
         if done.returncode != 0:
             raise Invalid(f"The command of secret {secret.name} ended with exit code {done.returncode}.")
         return done.stdout.decode(errors="replace")[:65_536]

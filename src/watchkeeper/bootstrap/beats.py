@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from watchkeeper.bootstrap.main import Application
 
 log = logging.getLogger(__name__)
+BACKUP_S, HEARTBEAT_S = 20.0, 1.0
 FLIPS_S, PROOF_S, EXPIRY_S, SWEEP_S, OUTBOX_S, CHANGES_S, INVENTORY_S = 0.1, 0.25, 1.0, 2.0, 0.25, 5.0, 0.5
 
 
 class Beats:
     """Starts and stops the loops of one application."""
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, daemon: bool = False) -> None:
         self._app = app
+        self._daemon = daemon
         self._stopping = threading.Event()
         self._look_for_changes = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -38,6 +40,11 @@ class Beats:
             ("outbox", OUTBOX_S, app.outbox.deliver_due),
             ("inventory", INVENTORY_S, self._inventory),
         ]
+        if self._daemon:
+            loops += [
+                ("heartbeat", HEARTBEAT_S, app.own.heartbeat.beat),
+                ("backup", BACKUP_S, app.own.backups.look),
+            ]
         for name, every_s, act in loops:
             self._spawn(name, every_s, act, self._stopping)
         self._threads.append(threading.Thread(target=self._changes, name="changes", daemon=True))
@@ -51,6 +58,8 @@ class Beats:
             thread.join(2.0)
 
     def _spawn(self, name: str, every_s: float, act: Callable[[], object], stopping: threading.Event) -> None:
+        self._app.own.pulse.beat(name)
+
         def loop() -> None:
             while not stopping.wait(every_s):
                 self._once(name, act)
@@ -62,6 +71,7 @@ class Beats:
     def _once(self, name: str, act: Callable[[], object]) -> None:
         try:
             act()
+            self._app.own.pulse.beat(name)
             self._said.pop(name, None)
         except WatchkeeperError as error:
             if self._said.get(name) != error.sentence:  # a lasting fault is said once, not every second

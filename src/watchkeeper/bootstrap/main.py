@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+import sqlite3
 import threading
 import time
 import uuid
@@ -13,10 +15,11 @@ from pathlib import Path
 
 from watchkeeper.adapters.hosts.blocking import BlockingHosts
 from watchkeeper.adapters.notifiers import Notifiers
-from watchkeeper.adapters.repositories.directory import DirectoryRepository
+from watchkeeper.adapters.repositories.directory import DirectoryRepository, own_ssh_config
 from watchkeeper.adapters.repositories.last_good import LastGood
 from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.adapters.watch_socket import WatchClient
+from watchkeeper.bootstrap.own_life import Own, build_own
 from watchkeeper.core.checks.values import Judged
 from watchkeeper.core.errors import Invalid, NoAnswer, NotFound, Usage
 from watchkeeper.core.log.chain import Verification
@@ -24,8 +27,11 @@ from watchkeeper.core.runs.values import Run, StepState
 from watchkeeper.engine.embedded import EmbeddedEngine
 from watchkeeper.identity.callers import Door
 from watchkeeper.services.automation import Automation
+from watchkeeper.services.automation_report import AutomationReports
+from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.changes import Changes
-from watchkeeper.services.doctor import Doctor
+from watchkeeper.services.doctor import Doctor, Surroundings
+from watchkeeper.services.doctor.channels import ChannelTests
 from watchkeeper.services.grants import Grants
 from watchkeeper.services.history import History
 from watchkeeper.services.incidents import Incidents
@@ -64,14 +70,17 @@ class Application:
     runs: Runs
     grants: Grants
     automation: Automation
+    automation_reports: AutomationReports
     runbooks: Runbooks
     changes: Changes
     log: Log
     status: StatusReader
     history: History
     doctor: Doctor
+    channel_tests: ChannelTests
     outbox: Outbox
     engine: EmbeddedEngine
+    own: Own
     web_url: str = ""
     stop_beats: Callable[[], None] = field(default=lambda: None)
 
@@ -127,7 +136,7 @@ def open_application(ops: Path, state: Path, clock: Clock = time.time) -> Applic
     holder.refresh()
     store = Store.open(state)
     secrets = SecretReader(ops)
-    hosts = BlockingHosts(holder.current.hosts)
+    hosts = BlockingHosts(holder.current.hosts, ssh_config=own_ssh_config(ops))
     secrets.replace(holder.current.secrets)
     evidence = EvidenceStore(state / "evidence.db")
     _application = _assemble(ops, state, clock, repository, holder, store, secrets, hosts, evidence)
@@ -142,9 +151,11 @@ def _assemble(
     watch = WatchClient(state / "watch.sock")
     responder = Responder(holder)
     steps = StepRunner(hosts, evidence, secrets.known, clock, _installation(store))
-    segments = Segments(store, steps, responder, holder, clock)
+    measurer = Measurer(hosts, clock)
+    segments = Segments(store, steps, responder, holder, clock, measurer)
     engine = EmbeddedEngine(store, segments.execute, lambda run: end_commands(steps, run), segments.give_up)
     automation = Automation(store, clock)
+    own = build_own(state, store, watch, holder, secrets, clock)
     return Application(
         ops=ops,
         state=state,
@@ -158,17 +169,20 @@ def _assemble(
         door=Door(store, clock),
         recorder=WatchRecorder(store, journal, holder, responder, clock),
         incidents=Incidents(store, journal, watch, holder, clock),
-        runs=Runs(store, evidence, engine, steps, responder, holder, clock),
+        runs=Runs(store, evidence, engine, steps, responder, holder, clock, measurer),
         grants=Grants(store, responder, holder, clock),
         automation=automation,
+        automation_reports=AutomationReports(store, responder, holder, clock),
         runbooks=Runbooks(holder),
         changes=Changes(store, hosts, repository, holder, clock),
         log=Log(store, store.verify_log, holder, clock),
-        status=StatusReader(store, journal, watch, holder, automation, clock),
+        status=StatusReader(store, journal, watch, holder, automation, clock, own.life.warnings),
         history=History(journal, clock),
-        doctor=Doctor(store, journal, watch, hosts, holder, store.verify_log, lambda: _free_disk(state), clock),
+        doctor=Doctor(store, journal, watch, hosts, holder, _surroundings(store, state), clock, own.life.findings),
+        channel_tests=ChannelTests(store, holder, clock),
         outbox=Outbox(store, Notifiers(str(ops), secrets.value), holder, clock),
         engine=engine,
+        own=own,
     )
 
 
@@ -197,16 +211,29 @@ def end_commands(steps: StepRunner, run: Run) -> None:
                 )
 
 
+def _surroundings(store: Store, state: Path) -> Surroundings:
+    return Surroundings(
+        verify=store.verify_log,
+        missing_triggers=store.missing_log_triggers,
+        free_disk=lambda: _free_disk(state),
+        page=lambda: _application.web_url if _application else "",
+        runtime=f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, Linux {platform.release()}",
+    )
+
+
 def _free_disk(state: Path) -> tuple[float, float]:
     usage = shutil.disk_usage(state)
     return float(usage.free), float(usage.total)
 
 
-def start_beats(app: Application) -> None:
-    """Start the engine and the beats of main: flips, proof, expiry, outbox, changes, inventory."""
+def start_beats(app: Application, daemon: bool = False) -> None:
+    """Start the engine and the beats of main: flips, proof, expiry, outbox, changes, inventory.
+
+    daemon: also what only a main that stays does, the heartbeat to the outside and the backups on their schedule.
+    """
     from watchkeeper.bootstrap.beats import Beats
 
-    beats = Beats(app)
+    beats = Beats(app, daemon)
     app.stop_beats = beats.stop
     app.engine.start()
     beats.start()
@@ -262,9 +289,10 @@ def verify_log(state: Path) -> Verification:
 
 def local_client(ops: Path, state: Path) -> LocalClient:
     """Open the state without a daemon. Raises `Locked` when a daemon holds it."""
-    from watchkeeper.bootstrap.state import lock_state
+    from watchkeeper.bootstrap.state import assert_usable, lock_state
 
     lock_state(state)
+    assert_usable(state)
     app = open_application(ops, state)
     start_beats(app)
     return LocalClient(app)

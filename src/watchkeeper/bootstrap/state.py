@@ -9,7 +9,16 @@ from pathlib import Path
 
 from watchkeeper.core.errors import Invalid, Locked
 
+LOCKS = ("up.lock", "lock", "watch.lock")
+"""Of the supervisor, main and the watch."""
 _held: dict[str, int] = {}
+
+
+def assert_usable(state: Path) -> None:
+    """Raises `Invalid` when a newer program wrote the state, or a restore into it did not end; changes nothing."""
+    from watchkeeper.store import versions
+
+    versions.assert_usable(state)
 
 
 def prepare_state(state: Path) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watchkeeper.adapters.probes import Probes, Tools
-from watchkeeper.adapters.repositories.directory import DirectoryRepository
+from watchkeeper.adapters.repositories.directory import DirectoryRepository, own_ssh_config
 from watchkeeper.adapters.repositories.last_good import LastGood
 from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.core.inventory.values import Host, Inventory
@@ -52,7 +52,7 @@ def build_probes(ops: Path, pings: ReadingsWriter | None = None) -> Probes:
     def make_pool(hosts: Mapping[str, Host]) -> HostsPort:
         from watchkeeper.adapters.hosts.pool import Hosts
 
-        return Hosts(hosts)
+        return Hosts(hosts, ssh_config=own_ssh_config(ops))
 
     def make_local() -> HostPort:
         from watchkeeper.adapters.hosts.local import LocalHost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 MessageKind = Literal["opened", "escalated", "closed", "approval", "warning", "test"]
@@ -62,10 +62,10 @@ def next_try(notification: Notification, now: float) -> Notification:
     """The notification after a failed attempt: later on this channel, or at once on the next; never given up.
 
     After the last channel it starts over with the first, at the longest pause, and counts as failed (shown everywhere)
-    until one channel takes it.
+    until one channel takes it. A test message is tried once: it is off the list then, delivered by nobody.
     """
-    from dataclasses import replace
-
+    if notification.message.kind == "test":
+        return replace(notification, tries=notification.tries + 1, delivered_at=now)
     tries = notification.tries + 1
     if tries < TRIES_PER_CHANNEL:
         pause = RETRY_PAUSES_S[min(tries - 1, len(RETRY_PAUSES_S) - 1)]

@@ -15,6 +15,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from watchkeeper.programs.following import follow_supervisor
+
 log = logging.getLogger("watchkeeper.main")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,13 +31,15 @@ def main(arguments: list[str] | None = None) -> int:
         level=options.log_level.upper(), format="%(asctime)s main %(levelname)s %(message)s", stream=sys.stderr
     )
     logging.getLogger("django.request").setLevel(logging.ERROR)  # a refused request is told to its caller
+    follow_supervisor()
     from watchkeeper.core.errors import Locked, WatchkeeperError
 
     try:
-        from watchkeeper.bootstrap.state import lock_state
+        from watchkeeper.bootstrap.state import assert_usable, lock_state
 
         state = Path(options.state).resolve()
         lock_state(state)
+        assert_usable(state)
         listener = _listen(options.port)
     except WatchkeeperError as error:
         print(f"wk up: {error}", file=sys.stderr)
@@ -50,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     app.web_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     code = 0
     try:
-        start_beats(app)
+        start_beats(app, daemon=True)
         _write_url(state, app.web_url)
         asyncio.run(_serve(state, listener))
     except Exception:

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from watchkeeper.core.errors import Locked, WatchkeeperError
+from watchkeeper.programs.following import follow_supervisor
 
 EXIT_WRONG, EXIT_LOCKED, EXIT_BUG = 2, 5, 70
 _FILES = 8192
@@ -32,10 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     chosen, _others = parser.parse_known_args(arguments)  # the supervisor hands both programs the same arguments
     _log_to_stderr(chosen.log_level)
-    from watchkeeper.bootstrap.state import lock_state
+    follow_supervisor()
+    from watchkeeper.bootstrap.state import assert_usable, lock_state
 
     try:
         lock_state(chosen.state, "watch.lock")
+        assert_usable(chosen.state)
         _allow_many_files()
         return _run(chosen.ops.resolve(), chosen.state.resolve())
     except Locked as error:

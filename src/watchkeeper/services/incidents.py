@@ -14,6 +14,7 @@ from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Ending, Event, FailingCheck, Incident, Status
 from watchkeeper.core.inventory.values import Check
 from watchkeeper.core.log.drafts import incident_entry
+from watchkeeper.core.runs.idleness import closed_message, why_idle
 from watchkeeper.core.runs.values import ENDED, Run, RunState, StepState
 from watchkeeper.core.times import utc_text
 from watchkeeper.services.inventory import InventoryHolder
@@ -96,6 +97,7 @@ class Incidents:
         reason: str = "",
     ) -> None:  # fmt: skip
         closed = replace(incident, status=Status.CLOSED, closed_at=now, ending=ending)
+        closed = replace(closed, why_not_acted=why_idle(closed, runs))
         for run in runs:
             if run.state not in ENDED:
                 self._end_run(session, run, ending, now)
@@ -122,8 +124,7 @@ class Incidents:
                 session.save_step(replace(step, state=StepState.SKIPPED, message="not needed any more"), run.fence)
         for approval in session.approvals(run=run.id, pending=True):
             session.save_approval(replace(approval, decided="expired", decided_at=now))
-        message = f"the incident was closed: {ending.replace('_', ' ')}"
-        session.save_run(replace(run, state=RunState.CANCELLED, ended_at=now, message=message))
+        session.save_run(replace(run, state=RunState.CANCELLED, ended_at=now, message=closed_message(ending)))
 
     def hurry(self) -> None:
         """Ask the failing checks of incidents whose fix is being verified now, when their own interval is long."""
@@ -242,8 +243,11 @@ def _look_back(held: FailingCheck, check: Check | None, now: float) -> float:
 
 
 def _changing(run: Run) -> bool:
-    """A run in the middle of its fix: nothing is closed under its hands, also not between two steps."""
-    if run.state is not RunState.RUNNING or run.fix_started_at is None:
+    """A run in the middle of its fix: nothing is closed under its hands, also not between two steps.
+
+    Ready counts as well: after a restart a run is ready until it is taken up again and its step asked for.
+    """
+    if run.state not in (RunState.READY, RunState.RUNNING) or run.fix_started_at is None:
         return False
     return any(step.plan.phase == "fix" and step.state in (StepState.PLANNED, StepState.RUNNING) for step in run.steps)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from watchkeeper.core.checks.values import Value
 from watchkeeper.core.errors import WatchkeeperError
-from watchkeeper.core.incidents.rules import check_name
+from watchkeeper.core.incidents.rules import RECURRENCE_S, check_name
 from watchkeeper.core.incidents.values import Event, Incident, Status
 from watchkeeper.core.inventory.values import Inventory, Response
-from watchkeeper.core.runs.modes import Decision, over_budget, run_mode, valid_grant
+from watchkeeper.core.runs.blast_radius import foresee
+from watchkeeper.core.runs.idleness import sentence, why_idle
+from watchkeeper.core.runs.modes import Decision, over_budget, proven_too_long_ago, run_mode, valid_grant
 from watchkeeper.core.runs.planning import freeze
 from watchkeeper.core.runs.values import ENDED, Plan, Run, RunState, RunStep, StepState
 from watchkeeper.services.inventory import InventoryHolder
@@ -31,43 +34,47 @@ class Responder:
         if incident.status is not Status.OPEN or any(run.state not in ENDED for run in runs):
             return
         current = [run for run in runs if run.created_at >= _opened_last(session, incident)]
-        response, why = self._next(session, incident, current, now)
+        response, refused = self._next(session, incident, current, now)
         if response is None:
-            self.nobody_answers(session, incident, now, why)
+            self.nobody_answers(session, incident, now, refused)
             return
         try:
-            plan = self._plan(response)
+            plan = self.plan(response)
         except WatchkeeperError as error:
-            self.nobody_answers(session, incident, now, f"{response.runbook} cannot be run: {error.sentence}")
+            why = f"{response.runbook} cannot be run: {error.sentence}"
+            self.nobody_answers(session, incident, now, Decision(False, why, cause="invalid"), response.name)
             return
         self._start(session, incident, response, plan, now)
 
     def _next(
         self, session: Session, incident: Incident, runs: Sequence[Run], now: float
-    ) -> tuple[Response | None, str]:
+    ) -> tuple[Response | None, Decision]:
         service = self._holder.current.services.get(incident.service)
         names = {check_name(held.check) for held in incident.checks}
         candidates = [each for each in (service.respond if service else ()) if not each.to or names & set(each.to)]
         if not candidates:
-            return None, f"no runbook answers {', '.join(sorted(names))} of {incident.service}"
+            why = f"no runbook answers {', '.join(sorted(names))} of {incident.service}"
+            return None, Decision(False, why, cause="no_runbook")
         tried = [run.response for run in runs]
         for response in sorted(candidates, key=lambda each: len(each.to) if each.to else 999):
             if response.name not in tried:
-                return response, ""
+                return response, Decision(True)
         return self._again(session, incident, candidates, runs, now)
 
     def _again(
         self, session: Session, incident: Incident, candidates: Sequence[Response], runs: Sequence[Run], now: float
-    ) -> tuple[Response | None, str]:
+    ) -> tuple[Response | None, Decision]:
         """All were tried. A response that may act by itself is tried again within its own `at_most`; else it is over."""
         last = runs[0] if runs else None
         response = next((each for each in candidates if last and each.name == last.response), None)
         if last is None or response is None or last.mode != "auto" or last.state is not RunState.UNPROVEN:
-            return None, "every runbook for this was tried and did not hold"
+            return None, Decision(False, "every runbook for this was tried and did not hold", cause="tried")
         spent = self.budget(session, response, now)
-        if response.at_most is None or spent:
-            return None, spent or f"{response.runbook} ran and did not hold"
-        return response, ""
+        if spent:
+            return None, Decision(False, spent, cause="budget")
+        if response.at_most is None:
+            return None, Decision(False, f"{response.runbook} ran and did not hold", cause="tried")
+        return response, Decision(True)
 
     def better_answer(self, session: Session, incident: Incident, run: Run) -> Response | None:
         """An untried response to a failing check that this run's own response does not answer.
@@ -109,8 +116,39 @@ class Responder:
             else ""
         )
         if digest != plan.runbook_digest:
-            return Decision(False, f"{response.runbook} was changed after this run was planned.")
-        return valid_grant(session.grants(), response.name, digest, hosts, now)
+            why = f"{response.runbook} was changed after this run was planned."
+            return Decision(False, why, cause="changed")
+        decision = valid_grant(session.grants(), response.name, digest, hosts, now)
+        return (self._stale(session, response, digest, decision, now) if decision.act else None) or decision
+
+    def _stale(
+        self, session: Session, response: Response, digest: str, decision: Decision, now: float
+    ) -> Decision | None:
+        """Why the grant that covers it does not let it act: nobody granted or proved it within `proven_within`."""
+        within_s = self._holder.current.team.proven_within_s
+        granted_at = next((each.granted_at for each in session.grants() if each.id == decision.grant), 0.0)
+        if now - granted_at <= within_s:
+            return None
+        proven_at = self.last_proven(session, response, digest)
+        return proven_too_long_ago(response.name, granted_at, proven_at, within_s, now)
+
+    def last_proven(self, session: Session, response: Response, digest: str) -> float | None:
+        """When a run of this text, or of this document for this response, last changed something and was proven.
+
+        A proof that was followed by a reopened incident is none. Looks at the newest 1,000 proven runs.
+        """
+        before: int | None = None
+        for _ in range(10):
+            runs = session.runs((RunState.PROVEN,), limit=100, before=before)
+            for run in runs:
+                named = run.response == response.name and run.plan.runbook == response.runbook
+                same = named or run.plan.runbook_digest == digest
+                if same and run.last_change_at is not None and run.ended_at is not None and held(session, run):
+                    return run.ended_at
+            if not runs:
+                break
+            before = runs[-1].id
+        return None
 
     def response(self, name: str) -> Response | None:
         """The response of this name in the current inventory."""
@@ -120,7 +158,8 @@ class Responder:
                     return each
         return None
 
-    def _plan(self, response: Response) -> Plan:
+    def plan(self, response: Response) -> Plan:
+        """What this response would run now, frozen. Raises `WatchkeeperError` when it cannot be told."""
         inventory: Inventory = self._holder.current
         file = inventory.runbooks.get(response.runbook)
         if file is None:
@@ -131,7 +170,8 @@ class Responder:
         grant = self.granted(session, response, plan, now)
         mode = run_mode(response, grant)
         if mode == "observe":
-            self.nobody_answers(session, incident, now, f"{response.runbook} asks to observe only")
+            why = f"{response.runbook} asks to observe only"
+            self.nobody_answers(session, incident, now, Decision(False, why, cause="observe"), response.name)
             return
         why = "" if response.mode != "auto" or mode == "auto" else grant.why
         run = session.add_run(new_run(plan, response.name, mode, "watchkeeper", now, incident.id, grant.grant))
@@ -139,11 +179,20 @@ class Responder:
         text = f"{response.runbook} answers this: run {run.id} is planned, mode {mode}."
         session.add_event(Event(0, incident.id, now, "run", "watchkeeper", text, detail={"run": run.id}))
         if why:
-            session.add_event(Event(0, incident.id, now, "why_not", "watchkeeper", f"Not acting by itself: {why}"))
+            detail: dict[str, Value] = {"run": run.id, "response": response.name, "cause": grant.cause}
+            text = f"Not acting by itself: {why}"
+            session.add_event(Event(0, incident.id, now, "why_not", "watchkeeper", text, detail=detail))
 
-    def nobody_answers(self, session: Session, incident: Incident, now: float, why: str) -> None:
+    def nobody_answers(
+        self, session: Session, incident: Incident, now: float, refused: Decision, response: str = ""
+    ) -> None:
         """Escalate: a person is told, once per opening, and the incident says why nothing was done."""
-        escalate(session, self._holder.current, incident.id, now, why)
+        text = f"Not acting by itself: {sentence(refused.why)}"
+        detail: dict[str, Value] = {"response": response, "cause": refused.cause}
+        said = (each.text for each in session.events(incident.id) if each.at >= incident.opened_at)
+        if text not in said:
+            session.add_event(Event(0, incident.id, now, "why_not", "watchkeeper", text, detail=detail))
+        escalate(session, self._holder.current, incident.id, now, refused.why)
 
 
 def escalate(
@@ -153,12 +202,31 @@ def escalate(
     why = why.rstrip(".")
     incident = session.incident(number)
     if incident.escalated_at is not None:
+        say_idle(session, number)
         return
-    idle = incident.why_not_acted or ("" if incident.fix_started_at is not None else why)
+    said = incident.why_not_acted or (why if actor == "watchkeeper" else "")
+    idle = why_idle(incident, session.runs(incident=number, limit=50), said)
     changed = replace(incident, escalated_at=now, escalated_why=why, why_not_acted=idle)
     session.save_incident(changed)
     session.add_event(Event(0, number, now, "escalated", actor, f"Escalated: {why}."))
     announce(session, inventory.team, changed, "escalated", now, body=f"{incident.title}. Why: {why}.")
+
+
+def say_idle(session: Session, number: int, said: str = "") -> None:
+    """Keep the one sentence why nothing was changed true, in the caller's transaction. said: a new reason."""
+    incident = session.incident(number)
+    idle = why_idle(incident, session.runs(incident=number, limit=50), said)
+    if idle != incident.why_not_acted:
+        session.save_incident(replace(incident, why_not_acted=idle))
+
+
+def held(session: Session, run: Run) -> bool:
+    """Whether the proof of a run held: its incident was not reopened within the time in which that counts as false."""
+    if run.incident is None or run.ended_at is None:
+        return True
+    until = run.ended_at + RECURRENCE_S
+    events = session.events(run.incident)
+    return not any(event.kind == "reopened" and run.ended_at <= event.at <= until for event in events)
 
 
 def _opened_last(session: Session, incident: Incident) -> float:
@@ -173,5 +241,5 @@ def new_run(
     steps = tuple(RunStep(0, step.index, step, StepState.PLANNED) for step in plan.steps)
     return Run(
         id=0, incident=incident, response=response, plan=plan, mode=mode, state=RunState.READY, actor=actor,  # type: ignore[arg-type]
-        created_at=now, steps=steps, grant=grant,
+        created_at=now, steps=steps, grant=grant, blast_radius=foresee(plan.steps),
     )  # fmt: skip

@@ -10,8 +10,11 @@ from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Forbidden, Locked, NotFound, Usage
 from watchkeeper.core.incidents.values import Event, Status
 from watchkeeper.core.inventory.values import Service
-from watchkeeper.core.runs.planning import freeze, step_digest
+from watchkeeper.core.runs.blast_radius import foresee
+from watchkeeper.core.runs.planning import freeze, refill, step_digest
 from watchkeeper.core.runs.values import ENDED, Approval, Run, RunState, RunStep, StepState
+from watchkeeper.services.blast_radius import Measurer
+from watchkeeper.services.filling import Filled, keep
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, EnginePort, EvidencePort, Session, StorePort
 from watchkeeper.services.responses import Responder, escalate, new_run
@@ -26,7 +29,7 @@ class Runs:
 
     def __init__(
         self, store: StorePort, evidence: EvidencePort, engine: EnginePort, steps: StepRunner, responder: Responder,
-        holder: InventoryHolder, clock: Clock,
+        holder: InventoryHolder, clock: Clock, measurer: Measurer,
     ) -> None:  # fmt: skip
         self._store = store
         self._evidence = evidence
@@ -35,6 +38,7 @@ class Runs:
         self._responder = responder
         self._holder = holder
         self._clock = clock
+        self._measurer = measurer
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -66,7 +70,12 @@ class Runs:
     # ---- by hand -----------------------------------------------------------------------------------------------------
 
     def plan(self, runbook: str, service: str, params: Mapping[str, str], only: Sequence[str], actor: Actor) -> Run:
-        """The run that `start` would make, without storing anything (dry run); id 0."""
+        """The run that `start` would make, without storing anything (dry run); id 0. Its paths are measured."""
+        draft = self._draft(runbook, service, params, only, actor)
+        radius = draft.blast_radius
+        return replace(draft, blast_radius=self._measurer.measured(radius) if radius else None)
+
+    def _draft(self, runbook: str, service: str, params: Mapping[str, str], only: Sequence[str], actor: Actor) -> Run:
         inventory = self._holder.current
         found = self._service(service)
         file = inventory.runbooks.get(runbook) or inventory.runbooks.get(f"runbooks/{runbook}")
@@ -90,7 +99,7 @@ class Runs:
         """
         if not actor.is_person:
             raise Forbidden(f"{actor.name} is not a person, and only a person may start a run by hand.")
-        draft = self.plan(runbook, service, params, only, actor)
+        draft = self._draft(runbook, service, params, only, actor)
         if digest and digest != draft.plan.digest:
             raise Usage(
                 f"{runbook} has changed since its plan was shown, so nothing was started.", "Look at the plan again."
@@ -163,6 +172,24 @@ class Runs:
         self._engine.nudge()
         return run
 
+    def fill(self, number: int, actor: Actor, params: Mapping[str, str]) -> Run:
+        """Give values to the steps that wait, and to later ones that ask for the same; see `services.filling`.
+
+        Nothing runs: the step still waits, now for an approval of its exact bytes with these values.
+        """
+        if not actor.is_person:
+            raise Forbidden(f"{actor.name} is not a person, and only a person may give values.")
+        if not params:
+            raise Usage("No value was given.", f"Give one: wk runs approve {number} --param NAME=VALUE.")
+        run = self.get(number)
+        self._pending_any(run)
+        inventory = self._holder.current
+        plan = refill(run.plan, inventory.runbooks.get(run.plan.runbook), inventory, params)
+        radius = self._measurer.measured(foresee(plan.steps))
+        filled = Filled(run, plan, radius, tuple(sorted(params)), actor.name, self._clock())
+        self._store.write(lambda session: keep(session, filled))
+        return self.get(number)
+
     def _pending(self, session: Session, run: Run, index: int | None) -> Approval:
         pending = session.approvals(run=run.id, pending=True)
         if run.state is not RunState.PARKED or not pending:
@@ -200,7 +227,7 @@ class Runs:
         if step.plan.missing:
             raise Usage(
                 f"Step {step.plan.id} needs a value for {', '.join(step.plan.missing)}.",
-                f"Cancel run {run.id} and start it with --param {step.plan.missing[0]}=VALUE.",
+                f"Give it: wk runs approve {run.id} --param {step.plan.missing[0]}=VALUE.",
             )
 
     def deny(self, number: int, actor: Actor, reason: str = "") -> Run:
@@ -210,14 +237,14 @@ class Runs:
 
         def work(session: Session) -> Run:
             run = session.run(number)
-            self._pending_any(session, run)
+            self._pending_any(run)
             self._void(session, run, "denied", actor.name)
             why = f"{actor.name} denied step {run.parked_why and _waiting_id(run)}" + (f": {reason}" if reason else "")
             return end_run(session, self._responder, self._holder, number, RunState.FAILED, why, self._clock())
 
         return self._store.write(work)
 
-    def _pending_any(self, session: Session, run: Run) -> None:
+    def _pending_any(self, run: Run) -> None:
         if run.state is not RunState.PARKED:
             raise Usage(f"Run {run.id} waits for nothing: it is {run.state}.", f"Look at it: wk runs show {run.id}.")
 
@@ -282,7 +309,9 @@ class Runs:
         for step in run.steps:
             again = step.state in (StepState.FAILED, StepState.REFUSED, StepState.CANCELLED, StepState.INTERRUPTED)
             if again or (step.state is StepState.SKIPPED and step.message == NOT_REACHED):
-                session.save_step(replace(step, state=StepState.PLANNED, sent=False), run.fence)
+                # one that was interrupted may still be at work there: its next attempt looks first
+                sent = step.sent and step.state is StepState.INTERRUPTED
+                session.save_step(replace(step, state=StepState.PLANNED, sent=sent), run.fence)
 
     def _ready(self, session: Session, run: Run) -> None:
         session.save_run(

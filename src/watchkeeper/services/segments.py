@@ -6,23 +6,25 @@ Nothing waits inside a segment: a run that needs a person is parked as a row and
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
+from watchkeeper.core.checks.values import Value
+from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Event, EventKind, Incident, Status
 from watchkeeper.core.log.drafts import run_entry
 from watchkeeper.core.runs.modes import Circumstances, Decision, may_start
 from watchkeeper.core.runs.planning import step_digest
 from watchkeeper.core.runs.values import ENDED, Approval, Grant, Run, RunState, RunStep, StepState
+from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Clock, Session, StorePort
-from watchkeeper.services.responses import AUTOMATION_OFF, Responder, escalate
-from watchkeeper.services.steps import StepRunner
+from watchkeeper.services.responses import AUTOMATION_OFF, Responder, escalate, say_idle
+from watchkeeper.services.steps import INTERRUPTED, StepRunner
+from watchkeeper.services.turns import HostTurns
 
 log = logging.getLogger(__name__)
 APPROVAL_LASTS_S = 1800.0
@@ -31,37 +33,19 @@ NOT_REACHED = "not reached"
 SETTLED = (StepState.DONE, StepState.SKIPPED)
 
 
-class HostTurns:
-    """One changing step per host at a time, within this process."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-
-    @contextmanager
-    def take(self, host: str, wait_s: float) -> Iterator[bool]:
-        """Yields whether the turn was got within `wait_s`."""
-        with self._guard:
-            lock = self._locks.setdefault(host, threading.Lock())
-        got = lock.acquire(timeout=wait_s)
-        try:
-            yield got
-        finally:
-            if got:
-                lock.release()
-
-
 class Segments:
     """Executes segments. Every write of a step says which fence it holds; an older one stops silently."""
 
     def __init__(
-        self, store: StorePort, steps: StepRunner, responder: Responder, holder: InventoryHolder, clock: Clock
-    ) -> None:
+        self, store: StorePort, steps: StepRunner, responder: Responder, holder: InventoryHolder, clock: Clock,
+        measurer: Measurer,
+    ) -> None:  # fmt: skip
         self._store = store
         self._steps = steps
         self._responder = responder
         self._holder = holder
         self._clock = clock
+        self._measurer = measurer
         self._turns = HostTurns()
 
     def execute(self, number: int) -> None:
@@ -94,13 +78,13 @@ class Segments:
         if step.state is not StepState.RUNNING and step.decided_by == "":
             decision = self._decide(run, step)
             if step.state is StepState.INTERRUPTED:
-                decision = Decision(False, step.message)
+                decision = Decision(False, step.message, cause="interrupted")
             if not decision.act and step.plan.phase in ("diagnose", "verify") and run.mode != "manual":
                 # only a person may start it; the diagnosis goes on without it, and the incident's own checks prove
                 left_out = replace(step, state=StepState.SKIPPED, message=decision.why)
                 return self._save(left_out, run.fence)
             if not decision.act:
-                self._park(run, step, decision.why)
+                self._park(run, step, decision)
                 return False
         if step.decided_by and step.plan.manual:
             done = replace(
@@ -117,7 +101,8 @@ class Segments:
         if step.state is StepState.DONE or (step.plan.phase == "diagnose" and step.state is StepState.FAILED):
             return True
         if step.state is StepState.INTERRUPTED:
-            self._park(run, step, f"Step {step.plan.id} on {step.plan.host}: {step.message}.")
+            why = f"Step {step.plan.id} on {step.plan.host}: {step.message}."
+            self._park(run, step, Decision(False, why, cause="interrupted"))
             return False
         if step.state is StepState.CANCELLED:
             return False
@@ -130,23 +115,20 @@ class Segments:
     def _decide(self, run: Run, step: RunStep) -> Decision:
         now = self._clock()
         with self._store.read() as session:
-            grant, why, circumstances = self._standing(session, run, now)
+            grant, refused, circumstances = self._standing(session, run, now)
         if run.mode == "auto" and grant is None and step.plan.risk != "read":
             self._store.write(lambda session: session.save_run(replace(session.run(run.id), mode="propose")))
-        return may_start(step.plan, run.mode, grant, why, circumstances)
+        return may_start(step.plan, run.mode, grant, refused, circumstances)
 
-    def _standing(self, session: Session, run: Run, now: float) -> tuple[Grant | None, str, Circumstances]:
+    def _standing(self, session: Session, run: Run, now: float) -> tuple[Grant | None, Decision, Circumstances]:
         """The grant that holds at this very moment, and what stands against acting."""
         response = self._responder.response(run.response)
         if response is None:
-            return (
-                None,
-                "" if run.mode == "manual" else f"{run.response} is no longer in the ops repo.",
-                Circumstances(),
-            )
+            why = "" if run.mode == "manual" else f"{run.response} is no longer in the ops repo."
+            return None, Decision(False, why, cause="changed" if why else ""), Circumstances()
         decision = self._responder.granted(session, response, run.plan, now)
         grant = next((each for each in session.grants() if each.id == decision.grant), None)
-        why = decision.why if response.mode == "auto" else ""
+        refused = decision if response.mode == "auto" else Decision(False, cause="mode")
         budget = self._responder.budget(session, response, now) if run.fix_started_at is None else ""
         off = session.setting(AUTOMATION_OFF) or ""
         incident = session.incident(run.incident) if run.incident else None
@@ -157,7 +139,7 @@ class Segments:
             budget=budget,
             cause=self._cause(session, incident),
         )
-        return grant, why, circumstances
+        return grant, refused, circumstances
 
     def _cause(self, session: Session, incident: Incident | None) -> str:
         """The sentence that what this service needs is failing as well: a change here would be aimed at the wrong place."""
@@ -187,18 +169,29 @@ class Segments:
     def _change_in_turn(self, run: Run, step: RunStep) -> RunStep | None:
         with self._turns.take(step.plan.host, HOST_TURN_S) as got:
             if not got:
-                self._park(run, step, f"Another run is changing {step.plan.host} for more than {HOST_TURN_S:g} s.")
+                why = f"Another run is changing {step.plan.host} for more than {HOST_TURN_S:g} s."
+                self._park(run, step, Decision(False, why, cause="busy_host"))
                 return None
             if step.state is not StepState.RUNNING and not step.decided_by:
                 decision = self._decide(run, step)  # waiting for the turn took time: a switch may have been thrown
                 if not decision.act:
-                    self._park(run, step, decision.why)
+                    self._park(run, step, decision)
                     return None
             return self._change(run, step)
 
     def _change(self, run: Run, step: RunStep) -> RunStep | None:
         first = step.state is not StepState.RUNNING
+        if first and step.sent and step.attempt:  # it was interrupted; a person or `idempotent` says: again
+            try:
+                first = not self._steps.lives_on(step)
+            except NoAnswer as error:
+                return replace(step, state=StepState.INTERRUPTED, message=f"{error.sentence} {INTERRUPTED}")
+            if not first:
+                step = replace(step, state=StepState.RUNNING, started_at=self._clock(), message="")
+                if not self._save(step, run.fence):
+                    return None
         if first:
+            self._measure(run)
             begun = self._begin_change(run, step)
             if begun is None:
                 return None
@@ -206,13 +199,17 @@ class Segments:
         ended = self._steps.change(step, lambda changed: self._save(changed, run.fence), self._cancelled(run), first)
         if ended.state is StepState.INTERRUPTED and step.plan.idempotent and step.attempt < 3:
             log.warning("run %s step %s was interrupted; idempotent, so it is sent again", run.id, step.plan.id)
-            return self._change(run, replace(ended, state=StepState.PLANNED, sent=False))
+            return self._change(run, replace(ended, state=StepState.PLANNED))
         return ended
 
     def _begin_change(self, run: Run, step: RunStep) -> RunStep | None:
-        """The attempt is a row before anything is sent, with the boot id of this run's earlier steps on that host."""
+        """The attempt is a row before anything is sent, with the boot id of this run's earlier steps on that host.
+
+        A second attempt was asked for after it was known what became of the first, so a reboot does not stop it.
+        """
         now = self._clock()
-        boot = next((other.boot for other in run.steps if other.sent and other.plan.host == step.plan.host), "")
+        earlier = [other.boot for other in run.steps if other.sent and other.plan.host == step.plan.host]
+        boot = earlier[0] if earlier and not step.attempt else ""
         begun = replace(
             step, state=StepState.RUNNING, attempt=step.attempt + 1, started_at=now, boot=boot, sent=False, message=""
         )
@@ -224,6 +221,8 @@ class Segments:
             if fresh.fix_started_at is None:
                 session.save_run(replace(fresh, fix_started_at=now))
             self._mark_incident(session, run, fix_started_at=now)
+            if run.incident is not None:
+                say_idle(session, run.incident)
             return True
 
         return begun if self._store.write(work) else None
@@ -295,9 +294,10 @@ class Segments:
 
         self._store.write(work)
 
-    def _park(self, run: Run, step: RunStep, why: str) -> None:
+    def _park(self, run: Run, step: RunStep, refused: Decision) -> None:
         """The run waits for a person: a row, a request bound to the exact bytes, and a page, in one transaction."""
-        now = self._clock()
+        self._measure(run)
+        now, why = self._clock(), refused.why
 
         def work(session: Session) -> None:
             fresh = session.run(run.id)
@@ -309,19 +309,33 @@ class Segments:
                 binds = step_digest(waiting.plan, run.plan.runbook_digest)
                 session.add_approval(Approval(0, run.id, waiting.index, binds, now, now + APPROVAL_LASTS_S))
             session.save_run(replace(fresh, state=RunState.PARKED, parked_why=why))
-            self._say_waiting(session, fresh, step, why, now)
+            self._say_waiting(session, fresh, step, refused, now)
 
         self._store.write(work)
 
-    def _say_waiting(self, session: Session, run: Run, step: RunStep, why: str, now: float) -> None:
+    def _measure(self, run: Run) -> None:
+        """Once per run, before its first changing step: how much there is where its plan names paths."""
+        radius = self._fresh(run.id).blast_radius
+        if radius is None or radius.measured_at is not None or run.fix_started_at is not None:
+            return
+        measured = self._measurer.measured(radius)
+
+        def work(session: Session) -> None:
+            fresh = session.run(run.id)
+            if fresh.fence == run.fence:
+                session.save_run(replace(fresh, blast_radius=measured))
+
+        self._store.write(work)
+
+    def _say_waiting(self, session: Session, run: Run, step: RunStep, refused: Decision, now: float) -> None:
         if run.incident is None:
             return
-        incident: Incident = replace(session.incident(run.incident), why_not_acted=why)
-        session.save_incident(incident)
+        why = refused.why
+        say_idle(session, run.incident, why)
+        incident: Incident = session.incident(run.incident)
         text = f"Run {run.id} waits at step {step.plan.id}: {why}"
-        session.add_event(
-            Event(0, incident.id, now, "approval", "watchkeeper", text, detail={"run": run.id, "step": step.index})
-        )
+        detail: dict[str, Value] = {"run": run.id, "step": step.index, "cause": refused.cause, "also": refused.also}
+        session.add_event(Event(0, incident.id, now, "approval", "watchkeeper", text, detail=detail))
         if run.mode == "auto" and incident.acknowledged_at is None:
             escalate(session, self._holder.current, incident.id, now, why.rstrip("."))
         body = f"{incident.title}. Step {step.plan.id} on {step.plan.host} waits: {why} wk runs show {run.id}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from watchkeeper.core.checks.values import Judged, State
@@ -11,6 +11,7 @@ from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Incident, Status
 from watchkeeper.core.inventory.values import Inventory, Mistake
 from watchkeeper.core.notifications import Notification
+from watchkeeper.core.runs.blast_radius import line
 from watchkeeper.core.runs.values import Approval, RunStep
 from watchkeeper.core.status import ServiceState, sentence, service_state, worst_state
 from watchkeeper.services.automation import Automation
@@ -20,16 +21,20 @@ from watchkeeper.services.ports import Clock, JournalPort, StorePort, WatchPort
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A step that waits for a person, with the request it is bound to."""
+    """A step that waits for a person, with the request it is bound to. touches: its blast radius in one line."""
 
     approval: Approval
     step: RunStep
     incident: int | None
+    touches: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The whole truth of one moment. watch: its own figures, empty when it does not answer (then `watch_down` says why)."""
+    """The whole truth of one moment. watch: its own figures, empty when it does not answer (then `watch_down` says why).
+
+    own: what is wrong with watchkeeper itself, such as a late backup; one sentence each.
+    """
 
     at: float
     inventory: Inventory
@@ -46,6 +51,7 @@ class Now:
     automation_on: bool
     automation_why: str
     latest: Mapping[str, Judged]
+    own: tuple[str, ...] = ()
 
 
 class StatusReader:
@@ -53,8 +59,9 @@ class StatusReader:
 
     def __init__(
         self, store: StorePort, journal: JournalPort, watch: WatchPort, holder: InventoryHolder, automation: Automation,
-        clock: Clock,
+        clock: Clock, own: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:  # fmt: skip
+        self._own = own
         self._store = store
         self._journal = journal
         self._watch = watch
@@ -71,7 +78,7 @@ class StatusReader:
             incidents = tuple(session.incidents(Status.OPEN, limit=200))
             undelivered = tuple(each for each in session.notifications(undelivered=True) if _late(each, at))
             waiting = tuple(
-                Waiting(each, run.steps[each.step], run.incident)
+                Waiting(each, run.steps[each.step], run.incident, line(run.blast_radius, each.step))
                 for each in session.approvals(pending=True)
                 if each.expires_at > at and (run := session.run(each.run))
             )
@@ -85,7 +92,7 @@ class StatusReader:
         return Now(
             at, inventory, worst_state(services), sentence(services, incidents, runs_waiting, down, at), services, incidents,
             undelivered, waiting, self._holder.fault, self._holder.loaded.mistakes, watch, down, on, why,
-            self._journal.latest(),
+            self._journal.latest(), self._own(),
         )  # fmt: skip
 
     def _watch_state(self) -> tuple[Mapping[str, object], str]:

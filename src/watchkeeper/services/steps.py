@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -150,11 +151,12 @@ class StepRunner:
         collector = self.collector(step)
         started = step.started_at or self._clock()
         try:
-            answer = self._reached(step, spool, cancelled, 0.0 if first else REACH_AGAIN_S)
+            answer = self._reached(step, spool, cancelled, first)
         except NoAnswer as error:
             if first and error.details.get("sent") is False:
                 collector.finish()
-                return self._ended(step, collector, None, started, StepState.FAILED, _told(error))
+                why = f"was not started: {error.sentence.rstrip('.')}"
+                return self._ended(step, collector, None, started, StepState.FAILED, why)
             return self._lost_sight(step, collector, started, error)
         except WatchkeeperError as error:
             return self._ended(step, collector, None, started, StepState.REFUSED, _told(error))
@@ -164,17 +166,22 @@ class StepRunner:
             return step
         return self._follow(step, self.spool_step(step), collector, answer, started, cancelled)
 
-    def _reached(
-        self, step: RunStep, spool: SpoolStep, cancelled: Callable[[], bool], patience_s: float
-    ) -> SpoolAnswer:
-        """Start or re-attach. A step that may be at work on a host we cannot reach is asked for again for a while."""
-        until = self._clock() + patience_s
+    def _reached(self, step: RunStep, spool: SpoolStep, cancelled: Callable[[], bool], first: bool) -> SpoolAnswer:
+        """Start or re-attach. A step that may be at work on a host we cannot reach is asked for again for a while.
+
+        When the answer to the very first send is lost, it is only looked for: a host that has rebooted since, and has
+        lost its spool, would start it a second time.
+        """
+        host, until = self._hosts.get(step.plan.host), self._clock() + REACH_AGAIN_S
+        lost: NoAnswer | None = None
         while True:
             try:
-                return self._hosts.get(step.plan.host).start(spool, wait_s=0.3)
-            except NoAnswer:
-                if self._clock() >= until or cancelled():
-                    raise
+                return host.look(spool, wait_s=0.3) if first and lost else host.start(spool, wait_s=0.3)
+            except NoAnswer as error:
+                lost = lost or error
+                never_sent = first and lost.details.get("sent") is False
+                if never_sent or self._clock() >= until or cancelled():
+                    raise lost from None
                 time.sleep(1.0)
 
     def _follow(
@@ -240,8 +247,8 @@ class StepRunner:
             answer = self._hosts.get(step.plan.host).cancel(spool)
         except NoAnswer as error:
             return self._lost_sight(step, collector, started, error)
-        rest = self._hosts.get(step.plan.host).look(spool, offset=offset)
-        collector.feed(rest.output)
+        with contextlib.suppress(NoAnswer):  # the line may be cut now; that it has ended is known all the same
+            collector.feed(self._hosts.get(step.plan.host).look(spool, offset=offset).output)
         collector.finish()
         if timed_out:
             text = f"did not end within {step.plan.timeout_s:g} s, so its process group was ended"
@@ -264,6 +271,13 @@ class StepRunner:
     def cancel(self, step: RunStep) -> None:
         """End a running step's process group on its host. Raises `NoAnswer` when the host cannot be reached."""
         self._hosts.get(step.plan.host).cancel(self.spool_step(step))
+
+    def lives_on(self, step: RunStep) -> bool:
+        """Whether the host has this attempt at work, or knows its end: then it is followed, never started anew.
+
+        Raises `NoAnswer` when the host cannot be reached.
+        """
+        return self._hosts.get(step.plan.host).look(self.spool_step(step)).status in ("running", "done")
 
     def spool_step(self, step: RunStep) -> SpoolStep:
         """How this attempt is named in the spool of its host: with the id of this installation, since hosts are shared.

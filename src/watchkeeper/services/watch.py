@@ -11,10 +11,11 @@ from watchkeeper.core.checks.values import Flip, Settled, State, Value
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Event, EventKind, Incident, Status
 from watchkeeper.core.inventory.values import Check, Inventory
+from watchkeeper.core.runs.modes import Decision
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Clock, JournalPort, Session, StorePort
-from watchkeeper.services.responses import Responder
+from watchkeeper.services.responses import Responder, escalate
 
 CURSOR = "flips"
 log = logging.getLogger(__name__)
@@ -97,8 +98,16 @@ class WatchRecorder:
         opened = f"Incident {incident.id} opened, {incident.severity}."
         session.add_event(Event(0, incident.id, now, "opened", "watchkeeper", opened, flip.after))
         announce(session, inventory.team, incident, "opened", now)
-        self._responder.respond(session, incident, now)
+        if incident.recurring:
+            self._recurs(session, inventory, incident, now)
+        self._responder.respond(session, session.incident(incident.id), now)
         return incident
+
+    def _recurs(self, session: Session, inventory: Inventory, incident: Incident, now: float) -> None:
+        """A fix that was proven did not hold: a person is told. The response may act again, within its `at_most`."""
+        why = "it came back after a fix that had been proven, so the fix does not hold"
+        escalate(session, inventory, incident.id, now, why)
+        session.save_incident(replace(session.incident(incident.id), why_not_acted=""))
 
     def _unreachable(self, session: Session, flip: Flip, host: str) -> None:
         """A host that cannot be reached has an incident of its own; its services are held under it."""
@@ -114,7 +123,8 @@ class WatchRecorder:
         )
         self._event(session, incident.id, flip, "opened", f"Incident {incident.id} opened on host {host}, P2.")
         announce(session, self._holder.current.team, incident, "opened", now)
-        self._responder.nobody_answers(session, incident, now, f"no runbook answers for host {host}")
+        why = Decision(False, f"no runbook answers for host {host}", cause="unreachable")
+        self._responder.nobody_answers(session, incident, now, why)
 
     def _note_flip(self, session: Session, flip: Flip) -> None:
         for incident in session.incidents(Status.OPEN, limit=500):

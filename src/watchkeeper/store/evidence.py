@@ -15,17 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from watchkeeper.core.errors import Invalid, Locked, WatchkeeperError
+from watchkeeper.store import evidence_schema
+from watchkeeper.store.upgrading import upgrading
 
 CHUNK = 65_536
 """Most bytes of output in one chunk, so that a read from the middle unpacks little."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS chunk (
-    run INTEGER NOT NULL, step INTEGER NOT NULL, attempt INTEGER NOT NULL,
-    start INTEGER NOT NULL, size INTEGER NOT NULL, packed INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (run, step, attempt, start)
-) WITHOUT ROWID
-"""
 _OF_STEP = "run = ? AND step = ? AND attempt = ?"
 
 
@@ -40,14 +35,21 @@ class EvidenceStore:
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection = sqlite3.connect(self.path, timeout=20, isolation_level=None, check_same_thread=False)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=67108864"):
-                self._connection.execute(f"PRAGMA {pragma}")
-            self._connection.execute(_SCHEMA)
+            self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise Invalid(
                 f"The evidence store {self.path} cannot be opened: {error}.",
                 "Move the file away; outputs kept in it are then missing, everything else works.",
             ) from error
+
+    def _prepare(self) -> None:
+        version = evidence_schema.version_of(self._connection)
+        evidence_schema.refuse_newer(version, self.path.name)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=67108864"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        if version < evidence_schema.VERSION:
+            with upgrading(self.path.parent):
+                evidence_schema.migrate(self._connection, self.path.name)
 
     def append(self, run: int, step: int, attempt: int, data: bytes) -> None:
         """Adds to the output of one attempt; returns when it is durable. Empty data adds nothing."""

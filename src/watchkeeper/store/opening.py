@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from watchkeeper.core.errors import Invalid
+from watchkeeper.store import versions
+from watchkeeper.store.upgrading import upgrading
+
+PUT_BACK = "A damaged file is put back from a backup: wk restore self DIR --replace."
 
 
 def set_up_django(state: Path, url: str = "") -> None:
@@ -61,8 +61,8 @@ def prepare(state: Path, using: str) -> None:
 
     connection = connections[using]
     try:
-        with _migration_lock(state):
-            _assert_sqlite_file(state / "main.db", connection.vendor)
+        _assert_sqlite_file(state / "main.db", connection.vendor)
+        with upgrading(state):
             _migrate(state, using)
         if connection.vendor == "sqlite":
             _assert_durable(using)
@@ -71,22 +71,10 @@ def prepare(state: Path, using: str) -> None:
         place = state / "main.db" if connection.vendor == "sqlite" else "the PostgreSQL database"
         raise Invalid(
             f"The main store cannot be opened: {place}: {first_line(error)}.",
-            "See that it can be reached and written, and that its disk has room. A damaged file is put back from a copy "
-            "(main.db.before-*, or your own backup).",
+            f"See that it can be reached and written, and that its disk has room. {PUT_BACK}",
         ) from error
     finally:
         connection.close()
-
-
-@contextmanager
-def _migration_lock(state: Path) -> Iterator[None]:
-    """One process at a time makes or upgrades the schema; the others wait. Not the lock of the daemon."""
-    descriptor = os.open(state / "schema.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _assert_sqlite_file(path: Path, vendor: str) -> None:
@@ -101,7 +89,7 @@ def _assert_sqlite_file(path: Path, vendor: str) -> None:
     if start and start != b"SQLite format 3\0":
         raise Invalid(
             f"{path} is not a watchkeeper store: it does not begin like an SQLite database.",
-            "Put the latest main.db.before-* of that directory in its place, or name another state directory.",
+            f"{PUT_BACK} Or name another state directory.",
         )
 
 
@@ -115,31 +103,9 @@ def _migrate(state: Path, using: str) -> None:
     applied = set(executor.loader.applied_migrations)
     unknown = sorted(f"{app}.{name}" for app, name in applied - set(executor.loader.disk_migrations))
     if unknown:
-        raise Invalid(
-            f"The main store was written by a newer watchkeeper: it has the schema change {unknown[-1]}, "
-            "which this program does not know.",
-            "Start the newer program, or put back the copy of main.db made before the upgrade (main.db.before-*).",
-        )
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if not plan:
-        return
-    if applied and connection.vendor == "sqlite":
-        _back_up(state / "main.db", plan[0][0].name)
-    call_command("migrate", database=using, verbosity=0, interactive=False)
-
-
-def _back_up(path: Path, migration: str) -> Path:
-    """A copy of the database as it was before `migration`, whole and consistent, mode 0600."""
-    target = path.with_name(f"{path.name}.before-{migration}")
-    fresh = target.with_name(target.name + ".partial")
-    fresh.unlink(missing_ok=True)
-    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(fresh)) as copy:
-        source.backup(copy)
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
-    fresh.replace(target)
-    return target
+        raise Invalid(versions.newer_main(unknown[-1]), versions.goes_back(state))
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", database=using, verbosity=0, interactive=False)
 
 
 def _assert_durable(using: str) -> None:

@@ -14,7 +14,7 @@ from watchkeeper.core.runs.values import Run, RunState, RunStep
 from watchkeeper.store import models
 from watchkeeper.store.rows import Mapper
 
-_runs = Mapper(Run, models.Run, json=("plan",), other=("steps",))
+_runs = Mapper(Run, models.Run, json=("plan", "blast_radius"), other=("steps",))
 _steps = Mapper(RunStep, models.RunStep, json=("plan", "evidence"))
 
 

@@ -119,6 +119,14 @@ class Store:
         with transaction.atomic(using=self._reading, savepoint=False):
             return log.verify(self._reading)
 
+    def missing_log_triggers(self) -> list[str]:
+        """Names of the triggers that keep the log append-only and are not there, or were changed."""
+        from django.db import connections
+
+        from watchkeeper.store.log_schema import missing_triggers
+
+        return missing_triggers(connections[self._reading])
+
     def close(self) -> None:
         """Finishes what is queued, then ends the writer. Calling it again does nothing."""
         with self._closing:

@@ -55,6 +55,16 @@ def test_good_readings_before_the_end_of_the_fix_prove_nothing() -> None:
     assert done.checks[0].proof_count == 0
 
 
+def test_a_host_is_proven_by_answers_whatever_they_say() -> None:
+    gone = an_incident(service="", fix_started_at=None)
+    away = readings((T0, State.UNKNOWN), (T0 + 2, State.CRIT))
+    assert rules.ending_of(examined(gone, away)) is None
+    back = examined(gone, [*away, *readings((T0 + 4, State.WARN))])
+    assert rules.ending_of(back) is Ending.ITSELF
+    again = examined(gone, [*away, *readings((T0 + 4, State.UNKNOWN), (T0 + 6, State.OK))])
+    assert again.checks[0].proof_count == 1
+
+
 def test_without_a_change_it_recovered_by_itself() -> None:
     done = examined(an_incident(), readings((T0, State.CRIT), (T0 + 4, State.OK), (T0 + 5, State.OK)))
     assert rules.ending_of(done) is Ending.ITSELF

@@ -13,6 +13,8 @@ from watchkeeper.core.runs.values import Grant, PlanStep
 NOW = 1_700_000_000.0
 GRANT = Grant(1, "shop/runbooks/x.md", "digest", ("app1",), False, "local", NOW - 10, NOW + 100)
 CALM = Circumstances()
+NONE = Decision(True, grant=1)
+REFUSED = Decision(False, "Nobody has granted it.", cause="no_grant")
 
 
 def a_step(**changes: object) -> PlanStep:
@@ -21,21 +23,21 @@ def a_step(**changes: object) -> PlanStep:
 
 
 def test_auto_with_a_valid_grant_acts() -> None:
-    assert may_start(a_step(), "auto", GRANT, "", CALM) == Decision(True, "", 1)
+    assert may_start(a_step(), "auto", GRANT, NONE, CALM) == Decision(True, "", 1)
 
 
 def test_auto_without_a_grant_never_changes_anything() -> None:
-    assert not may_start(a_step(), "auto", None, "Nobody has granted it.", CALM).act
-    assert may_start(a_step(risk="read"), "auto", None, "", CALM).act
+    assert not may_start(a_step(), "auto", None, REFUSED, CALM).act
+    assert may_start(a_step(risk="read"), "auto", None, REFUSED, CALM).act
 
 
 def test_propose_reads_at_once_and_asks_for_the_rest() -> None:
-    assert may_start(a_step(risk="read", phase="diagnose"), "propose", None, "", CALM).act
-    assert not may_start(a_step(), "propose", GRANT, "", CALM).act
+    assert may_start(a_step(risk="read", phase="diagnose"), "propose", None, REFUSED, CALM).act
+    assert not may_start(a_step(), "propose", GRANT, NONE, CALM).act
 
 
 def test_observe_runs_nothing() -> None:
-    assert not may_start(a_step(risk="read"), "observe", None, "", CALM).act
+    assert not may_start(a_step(risk="read"), "observe", None, REFUSED, CALM).act
 
 
 @pytest.mark.parametrize(
@@ -50,14 +52,14 @@ def test_observe_runs_nothing() -> None:
 )
 @pytest.mark.parametrize("mode", ["auto", "propose", "manual"])
 def test_unclear_steps_never_start_by_themselves(step: PlanStep, mode: str) -> None:
-    decision = may_start(step, mode, GRANT, "", CALM)  # type: ignore[arg-type]
+    decision = may_start(step, mode, GRANT, NONE, CALM)  # type: ignore[arg-type]
     assert not decision.act
     assert decision.why
 
 
 def test_destroy_needs_a_grant_that_names_it() -> None:
-    assert not may_start(a_step(risk="destroy"), "auto", GRANT, "", CALM).act
-    assert may_start(a_step(risk="destroy"), "auto", replace(GRANT, destroy=True), "", CALM).act
+    assert not may_start(a_step(risk="destroy"), "auto", GRANT, NONE, CALM).act
+    assert may_start(a_step(risk="destroy"), "auto", replace(GRANT, destroy=True), NONE, CALM).act
 
 
 REASONS = ["automation_off", "acknowledged_by", "window", "deploy_lock", "cause", "budget", "busy_host"]
@@ -65,7 +67,7 @@ REASONS = ["automation_off", "acknowledged_by", "window", "deploy_lock", "cause"
 
 @pytest.mark.parametrize("field", REASONS)
 def test_each_circumstance_falls_back_to_asking_with_its_reason(field: str) -> None:
-    decision = may_start(a_step(), "auto", GRANT, "", Circumstances(**{field: "because"}))
+    decision = may_start(a_step(), "auto", GRANT, NONE, Circumstances(**{field: "because"}))
     assert not decision.act
     assert decision.why == "because"
 

@@ -82,6 +82,12 @@ def test_a_page_is_never_given_up() -> None:
     assert page.due_at > NOW
 
 
+def test_a_test_message_is_tried_once() -> None:
+    test = Notification(1, Message("key", "test", "title", "body"), ("duty", "chat"), 0, 0, NOW, NOW)
+    ended = next_try(test, NOW + 1)
+    assert (ended.delivered_at, ended.delivered_by, ended.failed) == (NOW + 1, "", False)
+
+
 def a_change(**changes: object) -> Change:
     return replace(Change(1, NOW - 60, "configuration", "shop.env was edited", "ann", "shop", "app1"), **changes)  # type: ignore[arg-type]
 

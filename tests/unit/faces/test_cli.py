@@ -802,8 +802,16 @@ def test_init_makes_a_repo_and_never_touches_what_is_there(wk: Any, tmp_path: Pa
     assert wk("init", "new") == 5 and (tmp_path / "new" / "hosts.yaml").read_text() == "mine"
     (tmp_path / "file").touch()
     assert wk("init", "file") == 5
-    assert wk("init", "other", "--host", "me@app1.example.org") == 2 and not (tmp_path / "other").exists()
-    assert "later version" in capsys.readouterr().err
+    for host in ("me@app1 example", "me@app1:99999", "-oProxyCommand=x", "a@b@c", "[::1"):
+        assert wk("init", "other", f"--host={host}") == 2 and not (tmp_path / "other").exists()
+        assert "is no host" in capsys.readouterr().err
+    assert wk("init", "other", "--host", "a.example.org", "--accept-host-key", "SHA256:short") == 2
+    assert "is no fingerprint" in capsys.readouterr().err
+    assert wk("init", "other", "--accept-host-key", "new") == 2
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    assert wk("init", "full", "--host", "local") == 5
+    assert "is no ops repo" in capsys.readouterr().err
 
 
 def test_up_refuses_a_second_daemon_and_names_the_supervisor(wk: Any, capsys: Any) -> None:

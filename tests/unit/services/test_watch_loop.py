@@ -509,6 +509,51 @@ def test_a_rare_check_is_asked_soon_after_the_start_and_then_in_its_rhythm() -> 
     assert plan.next_due() == pytest.approx(fraction("shop/certificate") * 43_200.0)
 
 
+def moments(plan: Plan, until: float) -> dict[str, list[float]]:
+    """When each check is asked, in one walk through the plan."""
+    times: dict[str, list[float]] = {}
+    while (now := plan.next_due()) is not None and now <= until:
+        for slot, due in plan.take_due(now + 0.001):
+            times.setdefault(slot.check.key, []).append(due)
+    return times
+
+
+def on_host(name: str, host: str, every_s: float) -> Check:
+    return replace(check(name, every_s), key=f"shop/{name}@{host}", host=host, where="host")
+
+
+def test_the_checks_of_one_far_host_come_due_at_the_same_moments() -> None:
+    plan, hosts = Plan(), [f"app{number}" for number in range(20)]
+    intervals = {"cpu": 30.0, "memory": 30.0, "disk": 60.0, "worker": 10.0, "rare": 3600.0}
+    checks = [on_host(name, host, every_s) for host in hosts for name, every_s in intervals.items()]
+    plan.replace(checks[:-1], 1000.0, hosts)
+    plan.replace(checks, 1007.0, hosts)  # the last one came later, and joins the others
+    times = moments(plan, 1000.0 + 7300.0)
+    for host in hosts:
+        of_host = {name: times[f"shop/{name}@{host}"] for name in intervals}
+        assert of_host["cpu"] == pytest.approx(of_host["memory"])
+        for name, every_s in intervals.items():
+            gaps = [later - earlier for earlier, later in pairwise(of_host[name])]
+            assert all(gap == pytest.approx(every_s) for gap in gaps[1:]) and gaps[0] < every_s + 0.001
+            assert of_host[name][0] <= 1000.0 + 7.0 * (host == hosts[-1]) + min(every_s, 30.0)
+        ticks = {round(moment, 3) for moment in of_host["worker"]}
+        others = [moment for name in ("cpu", "disk", "rare") for moment in of_host[name][1:]]
+        assert others and all(round(moment, 3) in ticks for moment in others)
+    seconds = [int(times[f"shop/cpu@{host}"][0] - 1000) for host in hosts]
+    assert len(set(seconds)) > 8  # the hosts themselves are spread
+
+
+def test_a_host_with_very_many_checks_has_several_moments() -> None:
+    plan = Plan()
+    plan.replace([on_host(f"c{number}", "app1", 30.0) for number in range(300)], 0.0, ["app1"])
+    times = [due[0] for due in moments(plan, 30.0).values()]
+    most = max(times.count(moment) for moment in set(times))
+    assert len(times) == 300 and len(set(times)) == 10 and most < 60
+    plan = Plan()
+    plan.replace([on_host(f"c{number}", "here", 30.0) for number in range(300)], 0.0, ["app1"])
+    assert len({due[0] for due in moments(plan, 30.0).values()}) > 290  # a local host's are asked in this process
+
+
 def test_lateness_percentiles() -> None:
     lateness = Lateness()
     assert lateness.summary()["lateness_p99_s"] == 0.0

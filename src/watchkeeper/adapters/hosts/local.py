@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
-from watchkeeper.adapters.hosts.shell import CHUNK, Channel, ShellHost, closing
+from watchkeeper.adapters.hosts.channel import CHUNK, Channel, closing
+from watchkeeper.adapters.hosts.shell import ShellHost
 from watchkeeper.core.errors import Forbidden, NoAnswer
 from watchkeeper.core.inventory.values import Host
 
@@ -110,6 +111,12 @@ class LocalChannel(Channel):
 class LocalHost(ShellHost):
     """Commands on this machine. environment: added to the login variables that commands see."""
 
+    keeps_shell = True
+
+    def _gathers(self, become: bool) -> bool:
+        """Below sudo, which logs each of its calls; else a process of its own is as cheap."""
+        return become and os.geteuid() != 0
+
     def __init__(self, host: Host, *, environment: Mapping[str, str] | None = None) -> None:
         super().__init__(host)
         self._environment = dict(environment or {})
@@ -124,11 +131,7 @@ class LocalHost(ShellHost):
         try:
             await asyncio.wait_for(self._places.acquire(), wait_s)
         except TimeoutError:
-            raise NoAnswer(
-                f"32 commands already run on {self.host.name}; none ended within {wait_s:g} s.",
-                "Look for hanging checks: wk status.",
-                host=self.host.name,
-            ) from None
+            raise self._no_place(wait_s) from None
         try:
             async with closing(await self._spawn(become)) as channel:
                 yield channel
@@ -169,6 +172,7 @@ class LocalHost(ShellHost):
             raise
 
     async def close(self) -> None:
-        """Nothing is kept open; ended groups are waited for."""
+        """Close the kept shell; ended groups are waited for."""
+        await self._close_kept()
         if self._ends:
             await asyncio.wait(self._ends, timeout=5.0)

@@ -31,6 +31,7 @@ class Hosts:
     ) -> None:
         self._inventory = dict(hosts)
         self._open: dict[str, ShellHost] = {}
+        self._retired: list[ShellHost] = []
         self._ssh_config = ssh_config
         self._connect_timeout_s = connect_timeout_s
         self._local_environment = dict(local_environment or {})
@@ -51,16 +52,22 @@ class Hosts:
             raise NotFound(f"There is no host {name!r} in the inventory.", hint)
         if host.kind == "local":
             return LocalHost(host, environment=self._local_environment)
+        if host.kind == "container":
+            from watchkeeper.adapters.hosts.container import ContainerHost
+
+            return ContainerHost(host, parent=(lambda: self.get(host.via)) if host.via else None)
         return SshHost(host, config=self._ssh_config, connect_timeout_s=self._connect_timeout_s, gate=self._gate)
 
     def replace(self, hosts: Mapping[str, Host]) -> None:
         """Take over the hosts of a new inventory; connections of unchanged hosts stay, others end when unused."""
         new = dict(hosts)
+        self._retired = [host for host in self._retired if not host.settled]
         for name in [name for name, kept in self._open.items() if new.get(name) != kept.host]:
-            self._open.pop(name).retire()
+            self._retired.append(self._open.pop(name))
+            self._retired[-1].retire()
         self._inventory = new
 
     async def close(self) -> None:
         """Close all connections; running spooled steps go on."""
-        opened, self._open = list(self._open.values()), {}
+        opened, self._open, self._retired = [*self._open.values(), *self._retired], {}, []
         await asyncio.gather(*(host.close() for host in opened))

@@ -6,62 +6,51 @@ import asyncio
 import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
 
-from watchkeeper.adapters.hosts import spool
+from watchkeeper.adapters.hosts import kept_script, spool
+from watchkeeper.adapters.hosts.channel import CHUNK, Channel, Reader, closing
+from watchkeeper.adapters.hosts.kept import Garbled, KeptShell, Unkept
+from watchkeeper.adapters.hosts.kept_reads import Reads
+from watchkeeper.adapters.hosts.kept_script import ReadJob, SpoolJob
 from watchkeeper.adapters.hosts.reading import Collected, kill_script, read_script
 from watchkeeper.adapters.hosts.words import new_mark
 from watchkeeper.core.errors import Forbidden, Invalid, NoAnswer
 from watchkeeper.core.inventory.values import Host
 from watchkeeper.services.ports import CommandResult, SpoolAnswer, SpoolStep
 
+T = TypeVar("T")
+
+__all__ = ["CHUNK", "Channel", "Reader", "ShellHost", "closing"]
+
 GRACE_S = 0.5  # between TERM and KILL of a read command, which has nothing to tidy up
 LEFTOVER_S = 0.5  # how long children may hold the output open after a read command itself has ended
 ANSWER_S = 20.0  # a spool answer that takes longer than the asked wait plus this has been lost
-CHUNK = 65_536
-
-
-class Reader(Protocol):
-    """One output stream of a channel."""
-
-    async def read(self, n: int = -1) -> bytes:
-        """At least one byte, or nothing at its end."""
-        ...
-
-
-class Channel(ABC):
-    """One running ``/bin/sh``: input, two outputs, and an exit code."""
-
-    stdout: Reader
-    stderr: Reader
-
-    @abstractmethod
-    async def send(self, data: bytes) -> None:
-        """Write to its input; a shell that is gone already is not an error here."""
-
-    @abstractmethod
-    def end_input(self) -> None:
-        """Close its input; the scripts take that as "nobody waits any more"."""
-
-    @abstractmethod
-    async def exited(self) -> int | None:
-        """The exit code, 128 + n for signal n; None when the line was cut before it came."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Let go of it."""
+KEPT_OPEN_S = 30.0
+KEPT_AGAIN_S = 600.0  # after a shell that could not be kept, before the next try
+KEPT_ANSWER = 1_048_576  # more bytes than this go through a shell of their own, not before the answers of others
 
 
 class ShellHost(ABC):
-    """The host port over a shell that is reached in some way."""
+    """The host port over a shell that is reached in some way.
+
+    keeps_shell: one shell is kept open for the spool, and for the reads that `_gathers` names; what it cannot do is
+    done in a shell of its own.
+    """
+
+    keeps_shell = False
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self._directory = spool.check_directory(host.spool)
         self._uid = ""
         self._ends: set[asyncio.Task[None]] = set()
+        self._kept: dict[bool, KeptShell] = {}
+        self._kept_again_at: dict[bool, float] = {}
+        self._reads = Reads()
+        self._retired = False
 
     @abstractmethod
     def _open(self, *, become: bool, wait_s: float, reserve: bool = False) -> AbstractAsyncContextManager[Channel]:
@@ -71,8 +60,29 @@ class ShellHost(ABC):
     async def close(self) -> None:
         """Close connections; running spooled steps go on."""
 
-    def retire(self) -> None:  # noqa: B027  (a host without connections has nothing to do)
+    def retire(self) -> None:
         """The inventory no longer holds this host: close what is kept open as soon as nobody uses it."""
+        self._retired = True
+        for kept in self._kept.values():
+            kept.retire()
+
+    @property
+    def settled(self) -> bool:
+        """A retired host that has nothing open any more."""
+        return not self._ends and all(kept.closed for kept in self._kept.values())
+
+    def _gathers(self, become: bool) -> bool:
+        """True when reads that are due together go through the kept shell as one command."""
+        return self.keeps_shell
+
+    def _no_place(self, wait_s: float) -> NoAnswer:
+        """No place for a command became free, or no connection came up, within `wait_s`."""
+        return NoAnswer(
+            f"Too many commands run on {self.host.name}; none ended within {wait_s:g} s.",
+            "Look for hanging checks: wk status.",
+            host=self.host.name,
+            sent=False,
+        )
 
     def _lost(self) -> NoAnswer:
         return NoAnswer(
@@ -97,6 +107,14 @@ class ShellHost(ABC):
     ) -> CommandResult:
         """Run a read command; see `HostPort.read`. `become` None means as the inventory says for this host."""
         root = self.host.become if become is None else become
+        begun = time.monotonic()
+        if on_output is None and self._gathers(root) and self._reads.fit(text):
+            work = ReadJob(text, environment, shell, strict, limit, GRACE_S)
+            with contextlib.suppress(Unkept):
+                return await self._ungarbled(lambda: self._read_kept(work, deadline_s, root))
+            deadline_s -= time.monotonic() - begun
+            if deadline_s <= 0:
+                return CommandResult(None, b"", b"", time.monotonic() - begun, timed_out=True)
         mark = new_mark()
         source = read_script(mark, text, environment=environment, shell=shell, strict=strict, grace_s=GRACE_S)
         output, error = Collected(mark, limit, on_output), Collected(mark, limit)
@@ -108,7 +126,7 @@ class ShellHost(ABC):
         if output.head is None and not timed_out:
             raise self._never_ran(code, output, error, become=root)
         if output.head == ["noshell"]:
-            raise Invalid(f"{self.host.name} has no {shell}, which this command asks for.", "Ask for sh instead.")
+            raise self._no_shell_program(shell)
         if code is None and not timed_out and not truncated:
             raise self._lost()
         return CommandResult(
@@ -119,6 +137,9 @@ class ShellHost(ABC):
             timed_out=timed_out,
             truncated=truncated,
         )
+
+    def _no_shell_program(self, shell: str) -> Invalid:
+        return Invalid(f"{self.host.name} has no {shell}, which this command asks for.", "Ask for sh instead.")
 
     async def _attend(
         self, channel: Channel, source: bytes, output: Collected, error: Collected, deadline_s: float, become: bool
@@ -188,19 +209,100 @@ class ShellHost(ABC):
             host=name,
         )
 
+    # the kept shell
+
+    async def _keeper(self, become: bool, wait_s: float) -> KeptShell:
+        """The kept shell, opened when there is none. Raises `Unkept` where none can be had, or `NoAnswer`."""
+        kept = self._kept.get(become)
+        if kept is not None and not kept.usable:
+            if kept.refused:
+                self._kept_again_at[become] = time.monotonic() + KEPT_AGAIN_S
+            kept.retire()
+            kept = None
+        if kept is None:
+            if self._retired or time.monotonic() < self._kept_again_at.get(become, 0.0):
+                raise Unkept
+
+            def opened() -> AbstractAsyncContextManager[Channel]:
+                return self._open(become=become, wait_s=KEPT_OPEN_S, reserve=True)
+
+            kept = self._kept[become] = KeptShell(opened, self._lost, lambda left: self._sweep(left, become))
+        try:
+            await kept.opened(wait_s)
+        except TimeoutError:
+            raise self._no_place(wait_s) from None
+        return kept
+
+    async def _ungarbled(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
+        for _ in range(3):
+            with contextlib.suppress(Garbled):
+                return await work()
+        raise NoAnswer(
+            f"Something on {self.host.name} prints into the sessions of watchkeeper, so answers cannot be told from it.",
+            "Look for background jobs in .bashrc or .profile of that user.",
+            host=self.host.name,
+        )
+
+    async def _read_kept(self, work: ReadJob, deadline_s: float, become: bool) -> CommandResult:
+        try:
+            async with self._reads.place(deadline_s):
+                kept = await self._keeper(become, deadline_s)
+                result = await self._reads.follow(kept, work, deadline_s)
+        except TimeoutError:
+            raise self._no_place(deadline_s) from None
+        if result is None:
+            raise self._no_shell_program(work.shell)
+        return result
+
+    async def _asked_kept(self, ask: spool.Ask, wait_s: float) -> tuple[spool.Head, bytes]:
+        kept = await self._keeper(self.host.become, ANSWER_S)
+        job = kept.submit(SpoolJob(ask))
+        hurry = asyncio.get_running_loop().call_later(wait_s, kept.end, job) if wait_s > 0 else None
+        try:
+            async with asyncio.timeout(wait_s + ANSWER_S):
+                frame = await asyncio.shield(job.answer)
+        except TimeoutError:
+            kept.abandon()
+            raise self._lost() from None
+        except asyncio.CancelledError:
+            kept.end(job)
+            raise
+        finally:
+            if hurry is not None:
+                hurry.cancel()
+        return spool.parse_head(" ".join(frame.words).encode()), frame.data
+
+    def _sweep(self, directory: str, become: bool) -> None:
+        """End what a kept shell left that was killed itself."""
+
+        async def sweep() -> None:
+            with contextlib.suppress(NoAnswer, asyncio.TimeoutError):
+                async with asyncio.timeout(10.0), self._open(become=become, wait_s=5.0, reserve=True) as channel:
+                    await channel.send(kept_script.sweep_script(directory))
+                    channel.end_input()  # or its shell waits for more
+                    await channel.exited()
+
+        task = asyncio.ensure_future(sweep())
+        self._ends.add(task)
+        task.add_done_callback(self._ends.discard)
+
+    async def _close_kept(self) -> None:
+        kept, self._kept = list(self._kept.values()), {}
+        await asyncio.gather(*(one.close() for one in kept))
+
     # changing commands
 
     async def start(self, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0) -> SpoolAnswer:
         """Start a changing command once, or re-attach to it. `Forbidden` when sudo asks for a password."""
         ask = spool.start(step, directory=self._directory, uid=self._uid, wait_s=wait_s, offset=offset, limit=1_048_576)
-        return await self._asked(ask, wait_s, step.shell)
+        return await self._asked(ask, wait_s, step.shell, keep=self.keeps_shell)
 
     async def look(
         self, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0, limit: int = 1_048_576
     ) -> SpoolAnswer:
         """State and output of a step; never starts it."""
         ask = spool.look(step, directory=self._directory, uid=self._uid, wait_s=wait_s, offset=offset, limit=limit)
-        return await self._asked(ask, wait_s)
+        return await self._asked(ask, wait_s, keep=self.keeps_shell and limit <= KEPT_ANSWER)
 
     async def cancel(self, step: SpoolStep, *, grace_s: float = 5.0) -> SpoolAnswer:
         """End the process group of a step; one that never started can never start afterwards."""
@@ -211,20 +313,32 @@ class ShellHost(ABC):
         """Remove the outputs of a closed run; the claims stay."""
         await self._asked(spool.clean(run, directory=self._directory, uid=self._uid), 0.0)
 
-    async def _asked(self, ask: spool.Ask, wait_s: float, shell: str = "", patience_s: float = 0.0) -> SpoolAnswer:
+    async def _asked(
+        self, ask: spool.Ask, wait_s: float, shell: str = "", patience_s: float = 0.0, *, keep: bool = False
+    ) -> SpoolAnswer:
+        if keep:
+            with contextlib.suppress(Unkept):  # safe to ask again: whatever was asked, a step starts once
+                head, data = await self._ungarbled(lambda: self._asked_kept(ask, wait_s))
+                return self._heard(ask, head, data, shell)
+        head, data = await self._asked_alone(ask, wait_s, patience_s)
+        return self._heard(ask, head, data, shell)
+
+    def _heard(self, ask: spool.Ask, head: spool.Head, data: bytes, shell: str) -> SpoolAnswer:
+        self._uid = head.uid or self._uid
+        return spool.answer(ask, head, data, self.host.name, shell)
+
+    async def _asked_alone(self, ask: spool.Ask, wait_s: float, patience_s: float) -> tuple[spool.Head, bytes]:
         become = self.host.become
         async with self._open(become=become, wait_s=ANSWER_S, reserve=True) as channel:
             hurry = asyncio.get_running_loop().call_later(wait_s, channel.end_input) if wait_s > 0 else None
             try:
                 async with asyncio.timeout(wait_s + patience_s + ANSWER_S):
-                    head, data = await self._answer(channel, ask, become)
+                    return await self._answer(channel, ask, become)
             except TimeoutError:
                 raise self._lost() from None
             finally:
                 if hurry is not None:
                     hurry.cancel()
-        self._uid = head.uid or self._uid
-        return spool.answer(ask, head, data, self.host.name, shell)
 
     async def _answer(self, channel: Channel, ask: spool.Ask, become: bool) -> tuple[spool.Head, bytes]:
         """The marked line and exactly the bytes it promises; fewer means that the line was cut."""
@@ -299,12 +413,3 @@ async def _drained(channel: Channel, work: asyncio.Future[int | None]) -> None:
         return
     nothing = bytearray()
     await asyncio.gather(_keep(channel.stdout, nothing, 0), _keep(channel.stderr, nothing, 0), channel.exited())
-
-
-@asynccontextmanager
-async def closing(channel: Channel) -> AsyncIterator[Channel]:
-    """The channel, let go of at the end even when we are cancelled."""
-    try:
-        yield channel
-    finally:
-        await channel.close()

@@ -21,10 +21,11 @@ Steps see SIGINT and SIGQUIT ignored, as every background job of a POSIX shell d
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from watchkeeper.adapters.hosts.words import check_part, check_shell, check_text, new_mark, script
+from watchkeeper.adapters.hosts.words import check_part, check_shell, check_text, new_mark, quote, script
 from watchkeeper.core.errors import Invalid, Usage
 from watchkeeper.services.ports import SpoolAnswer, SpoolStatus, SpoolStep
 
@@ -48,7 +49,7 @@ printf "%-31s\n" $? 1<>"$wk_k.rc.$wk_t"
 COMMON = r"""
 wk_refuse() {
   wk_x="$2 on this host"
-  printf '%s %s - %s %s 0 0 %s\n%s' "$wk_m" "$1" "${wk_y:--}" "${wk_i:--}" ${#wk_x} "$wk_x"; exit; }
+  wk_take; printf '%s %s - %s %s 0 0 %s\n%s' "$wk_m" "$1" "${wk_y:--}" "${wk_i:--}" ${#wk_x} "$wk_x"; wk_give; }
 wk_nap() { sleep $1 2>/dev/null || sleep 1; }
 wk_owned() { [ -O "$wk_s" ] && [ ! -L "$wk_s" ] || wk_refuse nospool "$wk_s does not belong to uid $wk_i"; }
 wk_enter() {
@@ -92,9 +93,6 @@ wk_wait() {
     wk_w=$((wk_w-1)); wk_j=$((wk_j+1)); [ $((wk_j%10)) -gt 0 ] || wk_measure
   done
 }
-wk_until_asked() {
-  [ $wk_w -gt 0 ] || return 0
-  trap wk_w=0 ALRM; { exec <&3 >/dev/null 2>&1 3<&-; read -r wk_x; kill -ALRM $$; } & wk_g=$!; }
 wk_answer() {
   [ -z "$wk_g" ] || kill $wk_g 2>/dev/null
   wk_measure; wk_e=$wk_z
@@ -104,11 +102,21 @@ wk_answer() {
        if [ $wk_o -lt $wk_H ]; then wk_e=$wk_H; elif [ $wk_o -lt $((wk_z-wk_T)) ]; then wk_o=$((wk_z-wk_T)); fi; fi;;
   esac
   wk_l=$((wk_e-wk_o)); [ $wk_l -ge 0 ] || wk_l=0; [ $wk_l -le $wk_L ] || wk_l=$wk_L
-  printf '%s %s %s %s %s %s %s %s\n' "$wk_m" $wk_a $wk_v $wk_y $wk_i $wk_z $wk_o $wk_l
-  [ $wk_l -gt 0 ] || exit 0
-  [ $wk_o -gt 0 ] || exec head -c $wk_l "$wk_k.out"
-  tail -c +$((wk_o+1)) "$wk_k.out" 2>/dev/null | head -c $wk_l; exit 0
+  wk_take; printf '%s %s %s %s %s %s %s %s\n' "$wk_m" $wk_a $wk_v $wk_y $wk_i $wk_z $wk_o $wk_l
+  [ $wk_l -gt 0 ] || wk_give
+  if [ $wk_o -gt 0 ]; then tail -c +$((wk_o+1)) "$wk_k.out" 2>/dev/null | head -c $wk_l
+  else head -c $wk_l "$wk_k.out"; fi
+  wk_give
 }
+"""
+
+# In a shell of its own: nobody else writes to its output, and the end of its input is "answer now".
+ALONE = r"""
+wk_take() { :; }
+wk_give() { exit 0; }
+wk_until_asked() {
+  [ $wk_w -gt 0 ] || return 0
+  trap wk_w=0 ALRM; { exec <&3 >/dev/null 2>&1 3<&-; read -r wk_x; kill -ALRM $$; } & wk_g=$!; }
 """
 
 START = r"""
@@ -127,12 +135,12 @@ wk_run() {
   wk_start & wk_pid=$!
 }
 wk_start() {
-  exec </dev/null >/dev/null 2>&1 3<&-
+  exec </dev/null >/dev/null 2>&1 3<&- 8<&-
   export wk_k wk_t wk_y wk_h wk_E
   wk_values
   exec setsid $wk_S -c "$wk_R" "$wk_q"
 }
-wk_main() {
+wk_do_start() {
   exec 3<&0; wk_g=; wk_pid=
   wk_enter nospool
   [ -e "$wk_k.go" ] || { wk_run; wk_until_asked; [ $wk_w = 0 ] || wait $wk_pid; }
@@ -150,7 +158,7 @@ wk_main() {
 """
 
 LOOK = r"""
-wk_main() {
+wk_do_look() {
   exec 3<&0; wk_g=
   wk_enter gone
   wk_until_asked; wk_wait
@@ -166,7 +174,7 @@ wk_alive() {   # somebody of the group who is not only waiting to be reaped
     case $1 in Z|X) ;; *) return 0;; esac
   done 2>/dev/null; return 1
 }
-wk_main() {
+wk_do_cancel() {
   wk_g=
   wk_enter nospool
   if (set -C; echo 0 0 $wk_y never >"$wk_k.go") 2>/dev/null; then wk_a=cancelled; wk_v=-; wk_answer; fi
@@ -183,7 +191,7 @@ wk_main() {
 """
 
 CLEAN = r"""
-wk_main() {
+wk_do_clean() {
   wk_enter gone
   rm -f ./*.out ./*.cmd.* 2>/dev/null
   printf '%s done 0 %s %s 0 0 0\n' "$wk_m" $wk_y $wk_i
@@ -191,13 +199,34 @@ wk_main() {
 """
 
 
+VERBS = {"start": START, "look": LOOK, "cancel": CANCEL, "clean": CLEAN}
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question to the spool: the bytes for ``/bin/sh``, and what is needed to understand the answer."""
+    """One question to the spool, and what is needed to understand the answer.
 
-    input: bytes
+    settings: variables of the script without the mark. verb: the function that answers, ``wk_do_VERB`` of `VERBS`.
+    """
+
+    verb: str
     mark: str
+    settings: Mapping[str, str]
+    environment: Mapping[str, str] | None = None
     offset: int = 0
+
+    @property
+    def input(self) -> bytes:
+        """Everything for a ``/bin/sh`` of its own."""
+        constants = {"m": self.mark, "R": RUNNER, "H": str(HEAD_BYTES), "T": str(TAIL_BYTES)}
+        body = f"{COMMON}{ALONE}{VERBS[self.verb]}\nwk_main() {{\nwk_do_{self.verb}\n}}"
+        return script(constants | dict(self.settings), self.environment, body)
+
+
+def functions() -> str:
+    """What a kept shell must know to answer ``start`` and ``look``; it brings its own take, give and until_asked."""
+    constants = {"R": RUNNER, "H": str(HEAD_BYTES), "T": str(TAIL_BYTES)}
+    return "\n".join(f"wk_{name}={quote(value)}" for name, value in constants.items()) + COMMON + START + LOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +257,8 @@ def check_directory(spool: str) -> str:
     return path
 
 
-def _settings(step: SpoolStep, mark: str, directory: str, uid: str) -> dict[str, str]:
+def _settings(step: SpoolStep, directory: str, uid: str) -> dict[str, str]:
     return {
-        "m": mark,
         "s": directory,
         "i": uid,
         "r": check_part(step.run, "run"),
@@ -238,8 +266,6 @@ def _settings(step: SpoolStep, mark: str, directory: str, uid: str) -> dict[str,
         "B": step.boot,
         # a host that already answered for this step must still have the directory: never make it again
         "f": "1" if step.first_of_run and not step.boot else "",
-        "H": str(HEAD_BYTES),
-        "T": str(TAIL_BYTES),
     }
 
 
@@ -251,36 +277,32 @@ def _window(wait_s: float, offset: int, limit: int) -> dict[str, str]:
 def start(step: SpoolStep, *, directory: str, uid: str, wait_s: float, offset: int, limit: int) -> Ask:
     """Start once, or re-attach. The asker ends the wait early by closing its side of the input."""
     mark = new_mark()
-    settings = _settings(step, mark, directory, uid) | _window(wait_s, offset, limit)
+    settings = _settings(step, directory, uid) | _window(wait_s, offset, limit)
     settings |= {
         "t": mark.removeprefix("wk-"),
         "S": check_shell(step.shell),
         "c": check_text(step.text),
         "E": "1" if step.strict else "",
-        "R": RUNNER,
     }
-    return Ask(script(settings, step.environment, COMMON + START), mark, offset)
+    return Ask("start", mark, settings, step.environment, offset)
 
 
 def look(step: SpoolStep, *, directory: str, uid: str, wait_s: float, offset: int, limit: int) -> Ask:
     """State and output; never starts anything."""
-    mark = new_mark()
-    settings = _settings(step, mark, directory, uid) | _window(wait_s, offset, limit) | {"f": ""}
-    return Ask(script(settings, None, COMMON + LOOK), mark, offset)
+    settings = _settings(step, directory, uid) | _window(wait_s, offset, limit) | {"f": ""}
+    return Ask("look", new_mark(), settings, offset=offset)
 
 
 def cancel(step: SpoolStep, *, directory: str, uid: str, grace_s: float) -> Ask:
     """End the process group, or claim the step so that it can never start."""
-    mark = new_mark()
-    settings = _settings(step, mark, directory, uid) | _window(0, 0, 0) | {"G": str(max(1, round(grace_s / 0.05)))}
-    return Ask(script(settings, None, COMMON + CANCEL), mark)
+    settings = _settings(step, directory, uid) | _window(0, 0, 0) | {"G": str(max(1, round(grace_s / 0.05)))}
+    return Ask("cancel", new_mark(), settings)
 
 
 def clean(run: str, *, directory: str, uid: str) -> Ask:
     """Remove outputs and texts of a run; claims and exit codes stay, so that a late start still finds them."""
-    mark = new_mark()
     step = SpoolStep(run=run, step="none", text="")
-    return Ask(script(_settings(step, mark, directory, uid) | _window(0, 0, 0), None, COMMON + CLEAN), mark)
+    return Ask("clean", new_mark(), _settings(step, directory, uid) | _window(0, 0, 0))
 
 
 _LINE = re.compile(rb"(\w+) (-?\d+|-) (\S+) (\S+) (\d+) (\d+) (\d+)\Z")

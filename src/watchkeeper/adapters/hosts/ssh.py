@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchkeeper.adapters.hosts.shell import Channel, ShellHost
+from watchkeeper.adapters.hosts.channel import Channel
+from watchkeeper.adapters.hosts.shell import ShellHost
 from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.inventory.values import Host
 
@@ -20,6 +22,7 @@ PLACES = 8  # a stock sshd allows 10 sessions on a connection (MaxSessions); two
 RESERVED = 10
 LINES = 2
 CONNECT_TIMEOUT_S = 10.0
+SSH_CLIENT = "watchkeeper.adapters.hosts.ssh_connection"
 
 
 class SshHost(ShellHost):
@@ -28,6 +31,9 @@ class SshHost(ShellHost):
     config: the OpenSSH client configuration to honour, None for ``~/.ssh/config``. gate: bounds how many logins run at
     the same moment over all hosts.
     """
+
+    keeps_shell = True
+    _loaded: bool = False
 
     def __init__(
         self,
@@ -45,7 +51,6 @@ class SshHost(ShellHost):
         self._dialling: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._releases: set[asyncio.Task[None]] = set()
-        self._retired = False
 
     @asynccontextmanager
     async def _open(self, *, become: bool, wait_s: float, reserve: bool = False) -> AsyncIterator[Channel]:
@@ -64,6 +69,9 @@ class SshHost(ShellHost):
 
     async def _shell(self, command: str, reserve: bool) -> tuple[Line, SshChannel]:
         """A session on some connection; a dead connection is replaced, a full one is waited for."""
+        if not self._loaded:  # half a second of processor: beside the loop that asks the other checks
+            await asyncio.to_thread(import_module, SSH_CLIENT)
+            self._loaded = True
         from watchkeeper.adapters.hosts.ssh_connection import NoPlace
 
         dead, pause_s = 0, 0.05
@@ -156,13 +164,14 @@ class SshHost(ShellHost):
 
     def retire(self) -> None:
         """The inventory no longer holds this host: close connections as soon as nobody uses them."""
-        self._retired = True
+        super().retire()
         for line in self._lines:
             if line.used == 0:
                 line.drop()
 
     async def close(self) -> None:
         """Close connections; running spooled steps go on."""
+        await self._close_kept()
         if self._ends:
             await asyncio.wait(self._ends, timeout=5.0)
         if self._dialling is not None and not self._dialling.done():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import signal
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from typing import cast
 
 import asyncssh
 
-from watchkeeper.adapters.hosts.shell import Channel
+from watchkeeper.adapters.hosts.channel import Channel
 from watchkeeper.adapters.hosts.ssh_sentences import explain
 from watchkeeper.core.inventory.values import Host
 
+logging.getLogger("asyncssh").setLevel(logging.WARNING)  # it tells each session at INFO: five lines per check
 KEEPALIVE_S = 5.0
 KEEPALIVE_MISSES = 3
 DIALS = 6  # sshd drops logins at random above MaxStartups; that is worth another try, a refusal is not

@@ -2,8 +2,9 @@
 
 Options: ``name`` (the program's name, or the script that an interpreter runs) or ``match`` (a regular expression).
 Values: ``count`` (living and able to run), ``stopped`` (frozen by SIGSTOP or a debugger; not counted as running),
-``value`` (as count), ``pid`` (the lowest, None when there is none), ``memory`` (bytes, resident) and ``cpu`` (percent
-of one core, all of them, since the ask before; None at the first). Zombies do not count. It never counts itself.
+``value`` (as count), ``pid`` (the lowest, None when there is none), ``memory`` (bytes, resident; None when there is no
+process) and ``cpu`` (percent of one core, all of them, since the ask before; None at the first). Zombies do not count.
+It never counts itself.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class ProcessAsker:
         alive = [process for process in found if process.state not in ("Z", "X")]
         running = [process.pid for process in alive if process.state not in ("T", "t")]
         values: dict[str, Value] = {"count": len(running), "value": len(running), "stopped": len(alive) - len(running)}
-        values |= {"pid": min(running, default=None), "memory": sum(process.pages for process in alive) * _PAGE}
+        memory = sum(process.pages for process in alive) * _PAGE if alive else None  # nothing there is not "little"
+        values |= {"pid": min(running, default=None), "memory": memory}
         return Answer(values | {"cpu": self._busy(check.key, alive)})
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from watchkeeper.core.inventory.values import Check, Database, Host
 log = logging.getLogger(__name__)
 
 _SPARE_S = 1.0  # every probe keeps its own deadline; this bounds one that does not
-_NAME = re.compile(r"[a-z][a-z_]*\Z")
+_NAME = re.compile(r"[a-z][a-z-]*\Z")
 
 
 class Probes:
@@ -73,8 +73,8 @@ class Probes:
 
 
 def _load(kind: str) -> Callable[[Tools], Asker]:
-    """The `create` function of a kind's module."""
-    name = f"{__package__}.{kind}"
+    """The `create` function of a kind's module; the module of ``disk-io`` is ``disk_io``."""
+    name = f"{__package__}.{kind.replace('-', '_')}"
     if _NAME.match(kind):
         try:
             create: Callable[[Tools], Asker] = importlib.import_module(name).create

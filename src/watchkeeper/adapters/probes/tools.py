@@ -72,7 +72,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Distant:
-    """An SSH host that says of itself when it cannot be reached, so that the incident is the host's."""
+    """A host that is not this machine, and says of itself when it cannot be reached, so that the incident is the host's."""
 
     port: HostPort
     name: str
@@ -114,7 +114,7 @@ class Tools:
     local: HostPort | None = None
 
     def far(self, check: Check) -> Reader | None:
-        """The SSH host this check is asked on, or None when it is asked in this process."""
+        """The SSH host or container this check is asked on, or None when it is asked in this process."""
         if check.where != "host" or check.host is None:
             return None
         host = self.hosts.get(check.host)
@@ -123,6 +123,16 @@ class Tools:
         if host.kind == "local":
             return None
         return Distant(self._pool().get(check.host), check.host)
+
+    def outside(self, check: Check) -> tuple[Reader | None, str]:
+        """Who knows the containers beside this check's host: an SSH host or None for here, and the socket there."""
+        host = self.hosts.get(check.host) if check.where == "host" and check.host is not None else None
+        if host is None or host.kind != "container":
+            return self.far(check), ""
+        above = self.hosts.get(host.via)
+        if above is None:
+            return None, host.socket
+        return (Distant(self._pool().get(above.name), above.name) if above.kind != "local" else None), host.socket
 
     def commands(self, check: Check) -> Reader:
         """Where commands of this check run: on its host, or on this machine."""

@@ -32,6 +32,13 @@ class _Seen:
     fault: str = ""
 
 
+def own_ssh_config(root: Path) -> Path | None:
+    """The OpenSSH client configuration that the ops repo brings along as ``ssh_config``; it counts instead of
+    ``~/.ssh/config``. None when it brings none."""
+    path = root / "ssh_config"
+    return path if path.is_file() else None
+
+
 class DirectoryRepository:
     """Implements `OpsRepositoryPort` over a directory."""
 

@@ -10,10 +10,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from watchkeeper.adapters.sample import outside
+from watchkeeper.adapters.sample import containers, outside
 from watchkeeper.adapters.sample.certificate import days_left, make_certificate
+from watchkeeper.adapters.sample.keys import make_login
+from watchkeeper.adapters.sample.mounts import unmount
 from watchkeeper.adapters.sample.places import PORTS, Places, free_ports, is_free
-from watchkeeper.adapters.sample.rendering import LIBRARY, render, render_tree
+from watchkeeper.adapters.sample.rendering import LIBRARY, files_below, render, render_tree
 from watchkeeper.adapters.sample.supervision import (
     fleet_pids,
     is_running,
@@ -28,14 +30,28 @@ RENEW_BELOW_DAYS = 20.0
 WELL_WITHIN_S = 20.0
 TOOLS = (
     "queue-depth", "stuck-jobs", "rescue-jobs", "workers", "shop-health", "worker-health", "newest-copy",
-    "database-locked", "database-holders", "try-order",
+    "database-locked", "database-holders", "try-order", "lock-holder", "end-report", "stock-lock", "stock-health",
+    "old-exports", "memory", "search", "labels-writable", "waiting", "ask-partner", "tides-health",
 )  # fmt: skip
 
 
 def make(places: Places) -> None:
     """Make what is not there yet: the fleet's directory with free ports, and the ops repo that names them."""
     places.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("programs", "bin", "etc", "data", "log", "tls", "backups", "site"):
+    for name in (
+        "programs",
+        "bin",
+        "etc",
+        "data",
+        "log",
+        "tls",
+        "backups",
+        "site",
+        "stock",
+        "exports",
+        "labels",
+        "quay2",
+    ):
         (places.fleet / name).mkdir(parents=True, exist_ok=True)
     if not places.facts.exists():
         places.keep_ports(dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
@@ -47,6 +63,7 @@ def make(places: Places) -> None:
     left = days_left(places.certificate)
     if left is None:
         make_certificate(places.certificate, CERTIFICATE_DAYS)
+    make_login(places.quay)
     if not places.ops.exists():
         _make_ops(places, values)
 
@@ -122,11 +139,35 @@ def start(places: Places) -> bool:
     make(places)
     if fleet_pids(places):
         stop_supervisor(places)
+    places.stock_lock.unlink(missing_ok=True)  # nothing of the fleet runs now, so it is of a machine that went down
     _renew_ports(places)
     if (days_left(places.certificate) or 0.0) < RENEW_BELOW_DAYS:
         make_certificate(places.certificate, CERTIFICATE_DAYS)
     start_supervisor(places)
+    _start_container(places)
     return True
+
+
+def _start_container(places: Places) -> None:
+    """Where a Docker API of this machine answers, the crane board runs as a container, and the ops repo tells of it."""
+    try:
+        socket = containers.start(places)
+    except WatchkeeperError:
+        socket = ""
+    source, name = LIBRARY / "ops-container", containers.name_of(places)
+    parts = list(files_below(source))
+    if not socket:
+        if any((places.ops / part).exists() for part in parts):
+            for part in parts:
+                (places.ops / part).unlink(missing_ok=True)
+            _commit(places.ops, "No Docker API here now, so the crane board does not run")
+        return
+    line = f'exec {sys.executable} -E -s -B {places.fleet}/programs/containers.py {socket} {name} "$@"'
+    _write_script(places.fleet / "bin" / "cranes", line)
+    if not all((places.ops / part).exists() for part in parts):
+        values = template_values(places, places.ports())
+        render_tree(source, places.ops, values | {"container": name, "docker_socket": socket})
+        _commit(places.ops, "The crane board, in a container")
 
 
 def wait_until_well(places: Places, seconds: float = WELL_WITHIN_S) -> bool:
@@ -148,7 +189,9 @@ def _renew_ports(places: Places) -> None:
         return
     fresh = dict(zip(taken, free_ports(len(taken)), strict=True))
     swap = {f"127.0.0.1:{ports[name]}": f"127.0.0.1:{fresh[name]}" for name in taken}
-    for path in [*places.ops.glob("*.yaml"), *places.ops.glob("*/*.yaml"), *places.ops.glob("*/*.md")]:
+    swap |= {f"Port {ports[name]}\n": f"Port {fresh[name]}\n" for name in taken}
+    ops = places.ops
+    for path in [ops / "ssh_config", *ops.glob("*.yaml"), *ops.glob("*/*.yaml"), *ops.glob("*/*.md")]:
         text = path.read_text(encoding="utf-8")
         changed = text
         for old, new in swap.items():
@@ -157,8 +200,11 @@ def _renew_ports(places: Places) -> None:
             path.write_text(changed, encoding="utf-8")
     _commit(places.ops, f"New ports for {', '.join(taken)}")
     text = places.settings_file.read_text(encoding="utf-8")
+    for old, new in swap.items():
+        text = text.replace(old, new)
     if "shop" in taken:
-        places.settings_file.write_text(text.replace(f"={ports['shop']}\n", f"={fresh['shop']}\n"), encoding="utf-8")
+        text = text.replace(f"={ports['shop']}\n", f"={fresh['shop']}\n")
+    places.settings_file.write_text(text, encoding="utf-8")
     places.keep_ports(ports | fresh)
     _install_programs(places, template_values(places, places.ports()))
 
@@ -166,8 +212,10 @@ def _renew_ports(places: Places) -> None:
 def stop(places: Places) -> bool:
     """End every process of this fleet; False when none was there."""
     had = bool(fleet_pids(places))
+    containers.remove(places)
     if had or is_running(places):
         stop_supervisor(places)
+    unmount(places.labels)
     left = fleet_pids(places)
     if left:
         raise WatchkeeperError(f"These processes of the sample fleet do not end: {left}.", "End them by hand.")

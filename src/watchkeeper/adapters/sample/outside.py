@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Mapping
 
@@ -26,9 +27,23 @@ def works(ports: Mapping[str, int], within_s: float = 5.0) -> bool:
 
 
 def answers(ports: Mapping[str, int]) -> bool:
-    """Whether shop, worker and documentation site say that they are well."""
-    asked = (("shop", "/health"), ("worker", "/health"), ("docs", "/index.html"))
-    return all(request(ports[name], "GET", path)[0] == 200 for name, path in asked)
+    """Whether shop, worker, documentation site and tide program say that they are well, and SSH of quay 2 listens."""
+    return not ill(ports) and listens(ports["quay"])
+
+
+def ill(ports: Mapping[str, int]) -> list[str]:
+    """The programs that say of themselves that they are not well, or say nothing."""
+    asked = {"shop": "/health", "worker": "/health", "docs": "/index.html", "tides": "/health"}
+    return [name for name, path in asked.items() if request(ports[name], "GET", path)[0] != 200]
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on this port of loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def request(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from watchkeeper.core.errors import Invalid
 
-PORTS = ("shop", "worker", "docs", "tls")
+PORTS = ("shop", "worker", "docs", "tls", "stock", "tides", "partner", "quay", "cranes")
 LONGEST_SOCKET = 95
 """supervisord binds `supervisor.sock.PID` first, and the kernel takes 107 bytes."""
+PORT_RANGE = (15_000, 32_000)
+_GIVEN: set[int] = set()
+_GUARD = threading.Lock()
 _PLAIN = re.compile(r"[A-Za-z0-9._/@-]+")
 
 
@@ -41,6 +46,14 @@ class Places:
                 "Choose a shorter one: wk demo --dir /tmp/harbour.",
             )
         return places
+
+    def sibling(self, number: int) -> Places:
+        """Another demo below this one, for drills on several fleets at the same time. Raises `Invalid` as `of` does."""
+        return Places.of(self.directory / str(number))
+
+    def siblings(self) -> list[Places]:
+        """The other demos that were ever made below this one."""
+        return [Places(folder) for folder in sorted(self.directory.glob("[2-9]")) if (folder / "fleet").is_dir()]
 
     @property
     def ops(self) -> Path:
@@ -83,9 +96,39 @@ class Places:
         return self.fleet / "data" / "shop.db"
 
     @property
+    def exports(self) -> Path:
+        """Packing lists and sheets; the shop keeps it within a budget."""
+        return self.fleet / "exports"
+
+    @property
+    def stock_lock(self) -> Path:
+        """The lock file of the stock database; after a crash of it, it stays."""
+        return self.fleet / "stock" / "stock.lock"
+
+    @property
+    def container(self) -> Path:
+        """Name and API of the container, when the fleet has one."""
+        return self.fleet / "container.json"
+
+    @property
     def settings_file(self) -> Path:
         """The web shop's settings, named in `config:` of its service."""
         return self.fleet / "etc" / "shop.env"
+
+    @property
+    def labels(self) -> Path:
+        """Where the worker lays the labels for the printer."""
+        return self.fleet / "labels"
+
+    @property
+    def quay(self) -> Path:
+        """Keys and files of the small machine on quay 2, which is reached over SSH."""
+        return self.fleet / "quay2"
+
+    @property
+    def pages(self) -> Path:
+        """What reached the duty phone of the sample, one JSON message per line."""
+        return self.fleet / "pages.jsonl"
 
     @property
     def certificate(self) -> Path:
@@ -96,7 +139,13 @@ class Places:
         """The ports of a fleet that was made. Raises `Invalid` when there is none, or when it was moved."""
         try:
             facts = json.loads(self.facts.read_text(encoding="utf-8"))
-            made_in, ports = str(facts["directory"]), {name: int(facts["ports"][name]) for name in PORTS}
+            made_in, held = str(facts["directory"]), dict(facts["ports"])
+            if missing := [name for name in PORTS if name not in held]:
+                raise Invalid(
+                    f"The demo in {self.directory} was made by an older watchkeeper: it has no {', '.join(missing)}.",
+                    f"End it with 'wk demo --stop', delete {self.directory}, and start again.",
+                )
+            ports = {name: int(held[name]) for name in PORTS}
         except FileNotFoundError:
             raise Invalid(f"There is no sample fleet in {self.directory}.", "'wk demo' makes one.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -120,17 +169,18 @@ class Places:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different free ports of the loopback interface."""
-    held = []
-    try:
-        for _ in range(count):
-            one = socket.socket()
-            held.append(one)
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in held]
-    finally:
-        for one in held:
-            one.close()
+    """Different free ports of the loopback interface; none that was given to another fleet of this process.
+
+    They lie below the ports that the kernel gives to outgoing connections, which come and go before a program binds.
+    """
+    found: list[int] = []
+    with _GUARD:
+        while len(found) < count:
+            port = random.randrange(*PORT_RANGE)
+            if port not in _GIVEN and is_free(port):
+                _GIVEN.add(port)
+                found.append(port)
+    return found
 
 
 def is_free(port: int) -> bool:

@@ -91,7 +91,7 @@ def stop_supervisor(places: Places) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         for one in left:
             _signal(one, number)
-        _wait_for_end(left, 3.0)
+        _wait_for_end(left, 10.0)
         left = fleet_pids(places)
     for name in ("supervisord.pid", "supervisor.sock"):
         (places.fleet / name).unlink(missing_ok=True)

@@ -14,6 +14,10 @@ RECURRENCE_S = 24 * 3600.0
 """A service that fails again within this time after a closing reopens the old incident."""
 
 
+ANSWERED = (State.OK, State.WARN, State.CRIT)
+"""A host that could not be reached is proven by answers; what they say is the business of the services on it."""
+
+
 def severity_of(service: Service | None, state: State) -> Severity:
     """P1 for CRIT of a tier-1 service, P2 for CRIT of any other, P3 for WARN."""
     if state is not State.CRIT:
@@ -141,11 +145,12 @@ def examine(incident: Incident, held: FailingCheck, check: Check | None, reading
         )
     if check.rule_hash != held.rule_hash:
         return replace(held, lost=f"{held.check} was edited while the incident was open", proof_count=0, proven_at=None)
-    bad = [judged for judged in readings if judged.verdict.state is not State.OK]
+    good = (State.OK,) if incident.service else ANSWERED
+    bad = [judged for judged in readings if judged.verdict.state not in good]
     if bad and bad[-1].reading.at > held.last_bad_at:
         newest = bad[-1]
         held = replace(held, last_bad_at=newest.reading.at, reason=newest.verdict.reason, state=newest.verdict.state)
-    count = count_proof(readings, proof_after(incident, held), held.rule_hash)
+    count = count_proof(readings, proof_after(incident, held), held.rule_hash, good=good)
     proven = readings[-1].reading.at if readings and count >= held.needed else None
     return replace(held, proof_count=count, proven_at=proven)
 

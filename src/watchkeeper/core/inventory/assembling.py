@@ -19,7 +19,18 @@ from watchkeeper.core.inventory.models import (
 )
 from watchkeeper.core.inventory.names import Names, service_name
 from watchkeeper.core.inventory.validation import Notes, meant, validate
-from watchkeeper.core.inventory.values import Channel, Check, Database, Host, Response, Secret, Service, Team
+from watchkeeper.core.inventory.values import (
+    BackupPlan,
+    Channel,
+    Check,
+    Database,
+    HeartbeatPlan,
+    Host,
+    Response,
+    Secret,
+    Service,
+    Team,
+)
 from watchkeeper.core.inventory.yaml_reader import Node
 
 KINDS_OF_CHANNEL: tuple[Literal["script", "webhook", "apprise"], ...] = ("script", "webhook", "apprise")
@@ -39,7 +50,11 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
                 channels.append(Channel(name, kind, target, each.timeout))
     escalation = tuple(dict.fromkeys(model.escalation)) if model.escalation is not None else tuple(model.channels)
     budget = model.budget
-    team = Team(model.team, model.timezone, tuple(channels), escalation, budget.per_service, budget.all)
+    backup = BackupPlan(model.backup.to, model.backup.every, model.backup.keep) if model.backup else None
+    heartbeat = HeartbeatPlan(model.heartbeat.url, model.heartbeat.every) if model.heartbeat else None
+    limits = (budget.per_service, budget.all)
+    trust_s = model.automation.proven_within
+    team = Team(model.team, model.timezone, tuple(channels), escalation, *limits, trust_s, backup, heartbeat)
     return team, model
 
 
@@ -49,6 +64,8 @@ def known_channels(root: Node, names: Names, notes: Notes) -> None:
     for _, channel in channels.items() if channels is not None else ():
         for kind in KINDS_OF_CHANNEL:
             _secret(channel.get(kind), names, notes)
+    heartbeat = root.get("heartbeat")
+    _secret(heartbeat.get("url") if heartbeat is not None else None, names, notes)
     listed = root.get("escalation")
     for node in listed.content if listed is not None and listed.is_list else []:
         if isinstance(node.content, str) and node.content not in names.channels:
@@ -70,11 +87,38 @@ def _as_far_as_it_holds(root: Node) -> TeamFile:
 def assemble_hosts(root: Node, notes: Notes) -> dict[str, Host]:
     """All hosts; empty after a mistake."""
     model = validate(HostsFile, root, notes)
+    _known_ways(root, notes)
     return {name: _host(name, each) for name, each in model.hosts.items()} if model is not None else {}
+
+
+def _known_ways(root: Node, notes: Notes) -> None:
+    """Notes a `via` that names no host, or one that is a container itself."""
+    listed = root.get("hosts")
+    nodes = {key.text: node for key, node in listed.items()} if listed is not None else {}
+    for node in nodes.values():
+        via = node.get("via")
+        if via is None or not isinstance(via.content, str):
+            continue
+        reached = nodes.get(via.content)
+        if reached is None:
+            notes.unknown(via, "host", via.content, nodes, "hosts.yaml")
+        elif reached.get("container") is not None:
+            notes.add(via, f"'{via.content}', a container", "a host that runs containers: local or ssh", "via: app2")
 
 
 def _host(name: str, model: HostModel) -> Host:
     labels = dict(model.labels)
+    if model.container is not None:
+        return Host(
+            name,
+            "container",
+            model.container,
+            model.user or "",
+            spool=model.spool or "",
+            labels=labels,
+            socket=model.socket or "",
+            via=model.via or "",
+        )
     if model.ssh is None:
         return Host(name, "local", become=model.become, spool=model.spool or "", labels=labels)
     user, _, address = model.ssh.rpartition("@")

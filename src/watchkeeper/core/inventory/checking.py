@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 from watchkeeper.core.checks.kinds import KINDS
@@ -16,7 +15,7 @@ from watchkeeper.core.conditions.quantities import Limit, quoted
 from watchkeeper.core.conditions.tree import Comparison, Every, Not, Some
 from watchkeeper.core.inventory.models import CheckModel, DefaultsModel
 from watchkeeper.core.inventory.names import Names
-from watchkeeper.core.inventory.probes import PROBES
+from watchkeeper.core.inventory.probes import PROBES, Strict
 from watchkeeper.core.inventory.validation import Notes
 from watchkeeper.core.inventory.values import Check, Probe, Rule, Where
 from watchkeeper.core.inventory.yaml_reader import Node
@@ -100,7 +99,7 @@ def _kind(model: CheckModel, node: Node, notes: Notes) -> str | None:
 
 def _options(model: CheckModel, kind: str, around: Surroundings) -> dict[str, object]:
     """The keys of the probe kind that are given or have a default; durations in seconds, sizes in bytes."""
-    value: Any = getattr(model, kind)
+    value = model.probe(kind)
     if value is True:
         return {}
     options = {name: each for name, each in value.model_dump().items() if each is not None}
@@ -160,9 +159,10 @@ def _completed(
 
 
 def _defaults(model: CheckModel, kind: str, node: Node, notes: Notes) -> dict[str, Rule | None]:
-    texts = {level: getattr(KINDS[kind], level) for level in LEVELS}
-    if model.tls is not None and not model.tls.verify:
-        texts["crit"] = "not connected or days < 7"
+    texts: Mapping[str, str] = {level: getattr(KINDS[kind], level) for level in LEVELS}
+    probe = model.probe(kind)
+    if isinstance(probe, Strict):
+        texts = probe.default_rules(texts)
     if model.folder is not None and model.folder.budget is None:
         texts = dict.fromkeys(LEVELS, "")
         notes.add(node.keys()[kind], "a folder without 'budget' and without a rule", "a budget, or ok, warn or crit",

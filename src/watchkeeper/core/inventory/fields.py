@@ -155,6 +155,7 @@ def _cron(value: Any) -> str:
 
 Every = duration_between(0.2, 366 * 86400.0, "200ms", "366d")
 Timeout = duration_between(0.1, 3600.0, "100ms", "1h")
+Trusted = duration_between(86400.0, 90 * 86400.0, "1d", "90d")
 Grace = duration_between(0.0, 366 * 86400.0, "0s", "366d")
 Size = Annotated[
     int, BeforeValidator(_size), WithJsonSchema({"type": ["string", "integer"], "examples": ["200MB", "2GiB"]})
@@ -176,5 +177,7 @@ TimeZone = Annotated[
 ]
 Cron = Annotated[str, BeforeValidator(_cron), WithJsonSchema({"type": "string", "examples": ["0 2 * * *"]})]
 Flag = StrictBool
+Pause = duration_between(10.0, 31 * 86400.0, "10s", "31d")
 Port = whole_between(1, 65535)
+Kept = whole_between(1, 1000)
 Tier = whole_between(1, 3)

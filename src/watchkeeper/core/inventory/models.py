@@ -15,18 +15,23 @@ from watchkeeper.core.inventory.fields import (
     Filled,
     Flag,
     InARow,
+    Kept,
     Name,
+    Pause,
     Port,
     Rate,
     Text,
     Tier,
     Timeout,
     TimeZone,
+    Trusted,
     mistake,
 )
 from watchkeeper.core.inventory.probes import Strict, True_
 
 _SSH = re.compile(r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?(?P<host>\[?[A-Za-z0-9][A-Za-z0-9._:%-]*\]?)\Z")
+
+_CONTAINER_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?\Z")
 
 
 def _one_of(model: BaseModel, names: tuple[str, ...], example: str) -> None:
@@ -47,6 +52,13 @@ def _become(value: Any) -> bool:
     if value is False or value == "sudo -n":
         return bool(value)
     raise mistake("'sudo -n', or nothing", "sudo -n", meant="sudo -n" if value is True or "sudo" in str(value) else "")
+
+
+def _container_user(value: Any) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _CONTAINER_USER.match(text):
+        raise mistake("a user, or user:group, as the container knows it", "root")
+    return text
 
 
 def _script(value: Any) -> str:
@@ -100,6 +112,29 @@ class BudgetModel(Strict):
     all: Rate = Field(default=(30, 3600.0), description="for all services together")
 
 
+class AutomationModel(Strict):
+    """What a response must have shown before it acts by itself."""
+
+    proven_within: Trusted = Field(
+        default=90 * 86400.0, description="how long ago it may have been granted or proven last; at most 90d"
+    )
+
+
+class BackupModel(Strict):
+    """Our own backup: the state directory, checked and kept elsewhere."""
+
+    to: AbsolutePath = Field(description="directory for one folder per backup; not in the state, best on another disk")
+    every: Pause = Field(default=86400.0, description="how often a backup is made")
+    keep: Kept = Field(default=14, description="how many backups stay; older ones are removed")
+
+
+class HeartbeatModel(Strict):
+    """A sign of life to somebody who watches the watcher. Withheld while watchkeeper itself is not well."""
+
+    url: Annotated[str, BeforeValidator(_webhook)] = Field(description="asked with GET; an http(s) URL, or secret:NAME")
+    every: Pause = Field(default=60.0, description="how often it is sent")
+
+
 class TeamFile(Strict):
     """watchkeeper.yaml"""
 
@@ -111,7 +146,22 @@ class TeamFile(Strict):
     )
     defaults: DefaultsModel = Field(default_factory=lambda: DefaultsModel(), description="defaults of all checks")
     budget: BudgetModel = Field(default_factory=lambda: BudgetModel(), description="limits of automation")
+    automation: AutomationModel = Field(
+        default_factory=lambda: AutomationModel(), description="what acting by itself requires"
+    )
+    backup: BackupModel | None = Field(default=None, description="watchkeeper's own backup")
+    heartbeat: HeartbeatModel | None = Field(default=None, description="a sign of life to the outside")
     sample: Flag = Field(default=False, description="only in the sample that ships with watchkeeper")
+
+
+_ONLY_BESIDE = (
+    ("port", ("ssh",), "{ssh: deploy@app2.example.org, port: 2222}"),
+    ("become", ("local", "ssh"), "{container: shop-web, user: root}"),
+    ("user", ("container",), "{ssh: deploy@app2.example.org}"),
+    ("socket", ("container",), "{container: shop-web, socket: /run/podman/podman.sock}"),
+    ("via", ("container",), "{container: shop-web, via: app2}"),
+)
+"""(key of a host, kinds it belongs to, what may be meant)."""
 
 
 class HostModel(Strict):
@@ -121,7 +171,17 @@ class HostModel(Strict):
     ssh: Annotated[str, BeforeValidator(_ssh)] | None = Field(
         default=None, description="user@host, or a name of ~/.ssh/config"
     )
+    container: probes.ContainerName | None = Field(default=None, description="name of a container")
     port: Port | None = Field(default=None, description="port of SSH; default 22")
+    user: Annotated[str, BeforeValidator(_container_user)] | None = Field(
+        default=None, description="user inside the container; default: the container's own"
+    )
+    socket: probes.Socket | None = Field(
+        default=None, description="socket of the Docker API on this machine; default: Docker's, else podman's"
+    )
+    via: Name | None = Field(
+        default=None, description="instead of a socket: the host whose docker or podman runs the container"
+    )
     become: Annotated[
         bool, BeforeValidator(_become), WithJsonSchema({"enum": ["sudo -n", False]})
     ] = Field(default=False, description="'sudo -n': commands run as root, without a password")  # fmt: skip
@@ -132,9 +192,14 @@ class HostModel(Strict):
 
     @model_validator(mode="after")
     def _one(self) -> HostModel:
-        _one_of(self, ("local", "ssh"), "{ssh: deploy@app2.example.org}")
-        if self.local and self.port is not None:
-            raise mistake("'port' beside 'ssh' only", "{local: true}", found="'port' beside 'local'")
+        _one_of(self, ("local", "ssh", "container"), "{ssh: deploy@app2.example.org}")
+        kind = "local" if self.local else "ssh" if self.ssh is not None else "container"
+        for key, kinds, example in _ONLY_BESIDE:
+            if getattr(self, key) and kind not in kinds:
+                beside = " or ".join(f"'{each}'" for each in kinds)
+                raise mistake(f"'{key}' beside {beside} only", example, found=f"'{key}' beside '{kind}'")
+        if self.via is not None and self.socket is not None:
+            raise mistake("'socket' or 'via'", "{container: shop-web, via: app2}", found="both 'socket' and 'via'")
         return self
 
 
@@ -239,11 +304,21 @@ class CheckModel(Strict):
     cpu: True_ | None = Field(default=None, description="measures how busy the host is")
     sql: probes.SqlProbe | None = Field(default=None, description="asks a database")
     heartbeat: probes.HeartbeatProbe | None = Field(default=None, description="waits for a job to report")
+    inodes: probes.InodesProbe | None = Field(default=None, description="counts free inodes")
+    disk_io: probes.DiskIoProbe | None = Field(default=None, alias="disk-io", description="measures how busy a disk is")
+    load: True_ | None = Field(default=None, description="reads how much work waits for the processors")
+    clock: True_ | None = Field(default=None, description="compares the clock of the host with ours")
+    systemd: probes.SystemdProbe | None = Field(default=None, description="asks systemd about a unit")
+    container: probes.ContainerProbe | None = Field(default=None, description="asks Docker or podman")
 
     @property
     def kinds(self) -> list[str]:
         """The probe kinds that are given; a sound check has exactly one."""
-        return [kind for kind in probes.PROBES if getattr(self, kind) is not None]
+        return [kind for kind in probes.PROBES if self.probe(kind) is not None]
+
+    def probe(self, kind: str) -> Any:
+        """What stands under the key of a probe kind; None when it does not."""
+        return getattr(self, probes.field_name(kind))
 
 
 class ResponseModel(Strict):

@@ -67,7 +67,7 @@ def _section(documents: Mapping[str, Document], file: str, key: str) -> Mapping[
 
 def _singles(documents: Mapping[str, Document], names: Names) -> None:
     for name, node in _section(documents, "hosts", "hosts").items():
-        names.hosts[name] = node.get("ssh") is None
+        names.hosts[name] = node.get("ssh") is None and node.get("container") is None
     for name, node in _section(documents, "databases", "databases").items():
         names.databases[name] = "postgresql" if node.get("postgresql") is not None else "sqlite"
     names.secrets.update(_section(documents, "secrets", "secrets"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -36,6 +37,10 @@ from watchkeeper.core.inventory.fields import (
 _PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})\Z")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
+_DEVICE = re.compile(r"(?:/dev/)?([A-Za-z0-9][A-Za-z0-9._:!-]{0,62})\Z")
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}\Z")
+_CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}\Z")
+_UNIT_TYPES = ("service", "socket", "timer", "mount", "automount", "swap", "target", "path", "slice", "scope", "device")
 
 
 class Strict(BaseModel):
@@ -43,6 +48,10 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
     short: ClassVar[str] = ""
+
+    def default_rules(self, rules: Mapping[str, str]) -> Mapping[str, str]:
+        """The rules of a check that gives none, by level. rules: those of the kind."""
+        return rules
 
     @model_validator(mode="before")
     @classmethod
@@ -107,6 +116,36 @@ def _pattern(value: Any) -> str:
     return value
 
 
+def _device(value: Any) -> str:
+    match = _DEVICE.match(value) if isinstance(value, str) else None
+    if match is None:
+        path = isinstance(value, str) and value.startswith("/")
+        raise mistake("a disk as lsblk names it, or 'path'", "sda", meant=f"{{path: {value}}}" if path else "")
+    return match.group(1)
+
+
+def _unit(value: Any) -> str:
+    """The full name: `nginx` is `nginx.service`, as systemctl reads it."""
+    if not isinstance(value, str) or not _UNIT.match(value) or value.startswith("-"):
+        raise mistake("the name of one systemd unit", "nginx.service")
+    return value if value.rpartition(".")[2] in _UNIT_TYPES and "." in value else f"{value}.service"
+
+
+def container_name(value: Any) -> str:
+    """A container's name or id as Docker allows it; raises our mistake."""
+    if not isinstance(value, str) or not _CONTAINER.match(value):
+        raise mistake("the name of a container", "shop-web")
+    return value
+
+
+def socket_path(value: Any) -> str:
+    """A Unix socket as a path; ``unix://`` before it is dropped. Raises our mistake."""
+    text = value.removeprefix("unix://") if isinstance(value, str) else ""
+    if not text.startswith("/") or not text.isprintable() or len(text.encode()) > 107:
+        raise mistake("the path of a Unix socket, at most 107 bytes", "/run/podman/podman.sock")
+    return text
+
+
 def _true(value: Any) -> bool:
     if value is not True:
         raise mistake("true", "true")
@@ -116,6 +155,8 @@ def _true(value: Any) -> bool:
 Url = Annotated[str, BeforeValidator(_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})]
 Address = Annotated[str, BeforeValidator(_address), WithJsonSchema({"type": "string", "pattern": r":\d+$"})]
 True_ = Annotated[bool, BeforeValidator(_true), WithJsonSchema({"const": True})]
+ContainerName = Annotated[str, BeforeValidator(container_name), WithJsonSchema({"type": "string"})]
+Socket = Annotated[str, BeforeValidator(socket_path), WithJsonSchema({"type": "string", "pattern": "/"})]
 HeaderName = Annotated[str, BeforeValidator(_header)]
 HeaderValue = Annotated[str, BeforeValidator(_header_value), WithJsonSchema({"type": ["string", "integer"]})]
 
@@ -154,6 +195,10 @@ class TlsProbe(Strict):
         default=True, description="false: a certificate that is not trusted is fine by default, only days count"
     )
     ca: AbsolutePath | None = Field(default=None, description="file with the authority to trust besides the system's")
+
+    def default_rules(self, rules: Mapping[str, str]) -> Mapping[str, str]:
+        """Without verification only the days count."""
+        return rules if self.verify else {**rules, "crit": "not connected or days < 7"}
 
 
 class CommandProbe(Strict):
@@ -220,6 +265,68 @@ class HeartbeatProbe(Strict):
         return self
 
 
+class InodesProbe(Strict):
+    """inodes"""
+
+    short: ClassVar[str] = "path"
+    path: AbsolutePath = Field(description="a path on the file system whose inodes are counted")
+
+
+class DiskIoProbe(Strict):
+    """disk-io"""
+
+    short: ClassVar[str] = "device"
+    device: Annotated[str, BeforeValidator(_device), WithJsonSchema({"type": "string"})] | None = Field(
+        default=None, description="the disk or partition, as `lsblk` names it"
+    )
+    path: AbsolutePath | None = Field(default=None, description="instead: the disk below the mount point of this path")
+
+    @model_validator(mode="after")
+    def _one(self) -> DiskIoProbe:
+        if (self.device is None) == (self.path is None):
+            both = "both 'device' and 'path'" if self.device else "neither 'device' nor 'path'"
+            raise mistake("'device' or 'path'", "{path: /srv}", found=both)
+        return self
+
+
+class SystemdProbe(Strict):
+    """systemd"""
+
+    short: ClassVar[str] = "unit"
+    unit: Annotated[str, BeforeValidator(_unit), WithJsonSchema({"type": "string"})] | None = Field(
+        default=None, description="the unit; without a suffix it is a service"
+    )
+    enabled: Flag = Field(default=False, description="true: it must also be started at boot, by default a WARN if not")
+    failed: Flag = Field(default=False, description="true, instead of a unit: count the failed units of the host")
+    user: Flag = Field(default=False, description="true: the units of the user who asks, not the system's")
+
+    @model_validator(mode="after")
+    def _one(self) -> SystemdProbe:
+        if (self.unit is None) != self.failed:
+            both = "both 'unit' and 'failed'" if self.unit else "neither 'unit' nor 'failed'"
+            raise mistake("'unit', or 'failed: true'", "{unit: nginx.service, enabled: true}", found=both)
+        if self.failed and self.enabled:
+            raise mistake("'enabled' beside 'unit' only", "{failed: true}", found="'enabled' beside 'failed'")
+        return self
+
+    def default_rules(self, rules: Mapping[str, str]) -> Mapping[str, str]:
+        """Failed units of the host are a WARN; a unit that must be enabled and is not, too."""
+        if self.failed:
+            return {**rules, "crit": "", "warn": "failed > 0"}
+        return {**rules, "warn": "not enabled"} if self.enabled else rules
+
+
+class ContainerProbe(Strict):
+    """container"""
+
+    short: ClassVar[str] = "name"
+    name: ContainerName = Field(description="name or id of the container")
+    socket: Socket | None = Field(
+        default=None,
+        description="socket of the Docker API on that host; default: Docker's, else podman's, else the user's own podman",
+    )
+
+
 PROBES: dict[str, type[Strict] | None] = {
     "http": HttpProbe,
     "tcp": TcpProbe,
@@ -232,7 +339,19 @@ PROBES: dict[str, type[Strict] | None] = {
     "cpu": None,
     "sql": SqlProbe,
     "heartbeat": HeartbeatProbe,
+    "inodes": InodesProbe,
+    "disk-io": DiskIoProbe,
+    "load": None,
+    "clock": None,
+    "systemd": SystemdProbe,
+    "container": ContainerProbe,
 }
 """Models by kind; None: the value is just `true`."""
 
-__all__ = ["PROBES", "SECRET", "Strict", "True_"]
+
+def field_name(kind: str) -> str:
+    """What the field of a kind is called in Python, where a name holds no hyphen."""
+    return kind.replace("-", "_")
+
+
+__all__ = ["PROBES", "SECRET", "Strict", "True_", "field_name"]

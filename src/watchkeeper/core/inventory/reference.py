@@ -10,23 +10,10 @@ from pydantic_core import PydanticUndefined
 
 from watchkeeper.core.checks.kinds import KINDS, Kind
 from watchkeeper.core.inventory import models
-from watchkeeper.core.inventory.probes import PROBES
+from watchkeeper.core.inventory.probes import PROBES, field_name
 from watchkeeper.core.times import format_duration
 
 _UNITS = {"truth": "true or false", "text": "text", "any": "number or text", "number": "number"}
-_SHORT_FORMS = {"memory": "memory: true", "cpu": "cpu: true"}
-_EXAMPLES = {
-    "http": "http: http://127.0.0.1:8801/health",
-    "tcp": "tcp: db1.example.org:5432",
-    "tls": "tls: shop.example.org:443",
-    "command": 'command: "systemctl is-active shop"',
-    "process": "process: {match: shop-worker}",
-    "disk": "disk: /srv",
-    "folder": "folder: {path: /srv/shop/uploads, budget: 200MB}",
-    "sql": 'sql: {database: shop, query: "select count(*) from job"}',
-    "heartbeat": 'heartbeat: {cron: "0 2 * * *", grace: 1h}',
-    **_SHORT_FORMS,
-}
 _INTRODUCTION = """# Checks
 
 <!-- Written by `python tools/reference.py`. Change the tables in the source, not this page. -->
@@ -137,6 +124,9 @@ _PARTS: dict[str, tuple[tuple[str, type[BaseModel]], ...]] = {
         ("each of `channels`", models.ChannelModel),
         ("`defaults`", models.DefaultsModel),
         ("`budget`", models.BudgetModel),
+        ("`automation`", models.AutomationModel),
+        ("`backup`", models.BackupModel),
+        ("`heartbeat`", models.HeartbeatModel),
     ),
     "hosts": (("each of `hosts`", models.HostModel),),
     "databases": (("each of `databases`", models.DatabaseModel),),
@@ -151,15 +141,20 @@ channels:
   chat: {apprise: "secret:chat-url"}
 escalation: [duty, chat]
 defaults: {every: 30s, timeout: 10s, recover: 2 in a row}
-budget: {per_service: 6 per hour, all: 30 per hour}""",
+budget: {per_service: 6 per hour, all: 30 per hour}
+automation: {proven_within: 90d}
+backup: {to: /backup/watchkeeper, every: 24h, keep: 14}
+heartbeat: {url: "secret:dead-man-url", every: 60s}""",
     "hosts": """hosts:
   app1: {local: true, labels: {role: app}}
-  app2: {ssh: deploy@app2.example.org, become: sudo -n}""",
+  app2: {ssh: deploy@app2.example.org, become: sudo -n}
+  shop-web: {container: shop-web, via: app2}""",
     "databases": """databases:
   shop: {sqlite: /srv/shop/shop.db}
   ledger: {postgresql: "secret:ledger-url"}""",
     "secrets": """secrets:
   chat-url: {command: "pass show chat-url"}
+  dead-man-url: {file: ~/.config/dead-man-url}
   ledger-url: {env: LEDGER_URL}""",
     "service": """service: shop
 hosts: [app1]
@@ -178,7 +173,8 @@ respond:
 
 def checks_page() -> str:
     """docs/reference/checks.md"""
-    parts = [_INTRODUCTION, "## Keys of every check\n", _keys(models.CheckModel, without=tuple(PROBES)), _JUDGING]
+    kinds = tuple(field_name(kind) for kind in PROBES)
+    parts = [_INTRODUCTION, "## Keys of every check\n", _keys(models.CheckModel, without=kinds), _JUDGING]
     parts.append("## Probe kinds\n")
     parts += [_kind(name, kind) for name, kind in KINDS.items()]
     return "\n".join(parts).rstrip() + "\n"
@@ -202,7 +198,7 @@ def file_examples() -> dict[str, str]:
 
 def probe_examples() -> dict[str, str]:
     """The example of each probe kind on the page, so that a test can load them."""
-    return dict(_EXAMPLES)
+    return {name: kind.example for name, kind in KINDS.items()}
 
 
 def _kind(name: str, kind: Kind) -> str:
@@ -214,15 +210,20 @@ def _kind(name: str, kind: Kind) -> str:
     lines = [
         f"### {name}\n",
         f"{kind.summary} Asked {where} unless `from` says else.\n",
-        f"```yaml\n{_EXAMPLES[name]}\n```\n",
+        f"```yaml\n{kind.example}\n```\n",
     ]
     if model is not None:
         lines.append(_keys(model))
         if model.short:
             lines.append(f"A bare text is `{model.short}`.\n")
     lines.append(f"Without a rule: {', '.join(rules) if rules else 'none, a rule must be given'}.\n")
-    rows = [f"| `{each}` | {_unit(measure.quantity)} | {measure.meaning} |" for each, measure in kind.values.items()]
-    lines.append("\n".join(["| measured | quantity | meaning |", "|---|---|---|", *rows]) + "\n")
+    if kind.hint:
+        lines.append(f"{kind.hint}\n")
+    rows = [
+        f"| `{each}` | {_unit(measure.quantity)} | {measure.meaning} | `{measure.example(each)}` |"
+        for each, measure in kind.values.items()
+    ]
+    lines.append("\n".join(["| measured | quantity | meaning | such as |", "|---|---|---|---|", *rows]) + "\n")
     return "\n".join(lines)
 
 

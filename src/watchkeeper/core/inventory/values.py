@@ -31,17 +31,21 @@ class Mistake:
 class Host:
     """How to reach one host. kind local: processes of this machine; ssh: asyncssh to user@address:port.
 
+    kind container: processes in the container `address`, as `user` (empty: its own), through the Docker API on `socket`
+    (empty: the usual ones) of this machine, or through the docker or podman program of the host `via`.
     spool: directory for changing commands (promise 2); empty means /var/tmp/wk-UID on that host.
     """
 
     name: str
-    kind: Literal["local", "ssh"]
+    kind: Literal["local", "ssh", "container"]
     address: str = ""
     user: str = ""
     port: int = 0
     become: bool = False
     spool: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    socket: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How a check asks. kind: http, tcp, tls, command, process, disk, folder, memory, cpu, sql, heartbeat.
+    """How a check asks. kind: a name of `core.checks.kinds.KINDS`.
 
     options are the validated keys of that kind (see docs/reference/checks.md), durations already in seconds.
     """
@@ -166,6 +170,23 @@ class RunbookFile:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupPlan:
+    """Our own backup. to: directory for one folder per backup; keep: how many of them stay."""
+
+    to: str
+    every_s: float = 86400.0
+    keep: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatPlan:
+    """The sign of life that somebody else waits for. url: http(s) address, or ``secret:NAME``."""
+
+    url: str
+    every_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Team:
     """watchkeeper.yaml: who we are, how we are told, what limits hold."""
 
@@ -175,6 +196,9 @@ class Team:
     escalation: tuple[str, ...] = ()
     budget_service: tuple[int, float] = (6, 3600.0)
     budget_all: tuple[int, float] = (30, 3600.0)
+    proven_within_s: float = 90 * 86400.0
+    backup: BackupPlan | None = None
+    heartbeat: HeartbeatPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,6 +299,9 @@ class _Reader:
     def _alias(self, event: Any) -> None:
         node = self._anchors.get(event.anchor)
         line, column = _mark(event)
+        if self._stack and self._stack[-1].node.is_map and self._stack[-1].key is None:
+            self._note(line, column, "an alias as a key", "text as a key", "name: value")
+            raise _Stop
         if node is None:
             inside = any(each.anchor == event.anchor for each in self._stack)
             found = f"*{event.anchor} inside its own anchor" if inside else f"*{event.anchor} without an anchor"

@@ -29,7 +29,7 @@ def freeze(
     `only`: ids of the steps to keep. Raises `Usage` for unknown step ids or when no host can be told.
     """
     runbook = read_runbook(file.text, file.path)
-    steps = [step for procedure in runbook.procedures for step in procedure.steps if step.phase in PHASE_ORDER]
+    steps = _steps_of(runbook)
     if only:
         unknown = sorted(set(only) - {step.id for step in steps})
         if unknown:
@@ -44,7 +44,43 @@ def freeze(
         for host in _hosts(step, runbook, inventory, service, file.path):
             planned.append(_planned(len(planned), step, host, values))
     name = service.name if service else ""
-    return Plan(file.path, file.digest, name, tuple(planned), plan_digest(file.path, name, planned))
+    return Plan(file.path, file.digest, name, tuple(planned), plan_digest(file.path, name, planned), dict(params))
+
+
+def refill(plan: Plan, file: RunbookFile | None, inventory: Inventory, params: Mapping[str, str]) -> Plan:
+    """The same plan with more values: same steps, hosts and order, only their placeholders filled.
+
+    Raises `Usage` when a value is not asked for or does not fit, or when the document or its hosts changed meanwhile.
+    """
+    if file is None or file.digest != plan.runbook_digest:
+        raise Usage(
+            f"{plan.runbook} was changed after this was planned, so its values cannot be given any more.",
+            "Cancel the run and start it again with the new text.",
+        )
+    service = inventory.services.get(plan.service)
+    asked = sorted({name for step in _steps_of(read_runbook(file.text, file.path)) for name in _asked(step)})
+    unknown = sorted(set(params) - set(asked))
+    if unknown:
+        raise Usage(
+            f"{plan.runbook} asks for no value named {', '.join(unknown)}.",
+            f"It asks for: {', '.join(asked)}." if asked else "It asks for none.",
+        )
+    values = {**plan.params, **params}
+    again = freeze(file, inventory, service, values, tuple(dict.fromkeys(step.id for step in plan.steps)))
+    if [(step.id, step.host) for step in again.steps] != [(step.id, step.host) for step in plan.steps]:
+        raise Usage(
+            f"The steps or hosts of {plan.runbook} are not those of this run any more.",
+            "Cancel the run and start it again.",
+        )
+    return again
+
+
+def _asked(step: Step) -> tuple[str, ...]:
+    return tuple(parameter.name for parameter in step.parameters)
+
+
+def _steps_of(runbook: Runbook) -> list[Step]:
+    return [step for procedure in runbook.procedures for step in procedure.steps if step.phase in PHASE_ORDER]
 
 
 def _planned(index: int, step: Step, host: str, values: Mapping[str, str]) -> PlanStep:

@@ -74,13 +74,17 @@ class PlanStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will do, frozen at start. digest: sha256 over texts, hosts and values; approvals bind to it."""
+    """What a run will do, frozen at start. digest: sha256 over texts, hosts and values; approvals bind to it.
+
+    params: the values that were given for it, by the file or by a person.
+    """
 
     runbook: str
     runbook_digest: str
     service: str
     steps: tuple[PlanStep, ...]
     digest: str
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +125,48 @@ class RunStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Touch:
+    """One thing that a changing step would touch, as its text says.
+
+    step: index in the plan. kind: unit, program, container, process, path, table, database, package, setting, address,
+    host, or unknown (then `name` is the command whose doings nobody can tell). how: ``restarts``, ``deletes``.
+    path: the absolute path or glob that may be measured, empty when it may not; deep: all below it too.
+    tests: tests of ``find`` that narrow it down; most: they could not all be kept, so a measure is an upper bound.
+    files, size: how many files and bytes it was when measured (None: not measured); more: counting stopped at a limit.
+    """
+
+    step: int
+    host: str
+    kind: str
+    name: str
+    how: str = ""
+    path: str = ""
+    deep: bool = False
+    tests: tuple[str, ...] = ()
+    most: bool = False
+    files: int | None = None
+    size: int | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BlastRadius:
+    """What the changing steps of a plan would touch, foreseen before they run. hosts: where they run, sorted.
+
+    measured_at: when paths were looked at on the hosts; None: not (yet).
+    """
+
+    hosts: tuple[str, ...] = ()
+    touches: tuple[Touch, ...] = ()
+    measured_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution. fence: raised at each take-up, older writes are refused. segment: raised at each ready.
 
     last_change_at: when the newest changing step ended. parked_why: what it waits for.
+    blast_radius: what was foreseen before it changed anything; None in runs older than this record.
     """
 
     id: int
@@ -146,6 +188,7 @@ class Run:
     message: str = ""
     grant: int | None = None
     entry: int | None = None
+    blast_radius: BlastRadius | None = None
 
 
 @dataclass(frozen=True, slots=True)

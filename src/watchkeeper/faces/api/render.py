@@ -13,9 +13,11 @@ from watchkeeper.core.inventory.values import RunbookFile
 from watchkeeper.core.log.chain import canonical, digest_of
 from watchkeeper.core.log.values import Entry
 from watchkeeper.core.runbooks import Runbook
+from watchkeeper.core.runs.blast_radius import line
 from watchkeeper.core.runs.values import Approval, Run
 from watchkeeper.core.status import ServiceState
 from watchkeeper.core.times import utc_text
+from watchkeeper.services.automation_report import AutomationReport
 from watchkeeper.services.status import Now
 
 _TIMES = ("at", "since")
@@ -44,8 +46,18 @@ def run_json(run: Run, approvals: list[Approval] | None = None) -> dict[str, Any
     """A run; its plan without the steps, which follow with their states."""
     data: dict[str, Any] = to_json(run)
     del data["plan"]["steps"]
+    if data["blast_radius"] is not None:
+        data["blast_radius"]["line"] = line(run.blast_radius)
     if approvals is not None:
-        data["approvals"] = to_json(sorted(approvals, key=lambda each: (each.requested_at, each.step)))
+        ordered = sorted(approvals, key=lambda each: (each.requested_at, each.step))
+        data["approvals"] = [{**to_json(each), "touches": line(run.blast_radius, each.step)} for each in ordered]
+    return data
+
+
+def report_json(report: AutomationReport) -> dict[str, Any]:
+    """The report of automation, its times as `since` and `until`."""
+    data: dict[str, Any] = to_json(report)
+    data["since"], data["until"] = data.pop("since_at"), data.pop("until_at")
     return data
 
 
@@ -130,11 +142,13 @@ def status_json(now: Now) -> dict[str, Any]:
                 "host": each.step.plan.host,
                 "risk": each.step.plan.risk,
                 "why": each.step.message,
+                "touches": each.touches,
             }
             for each in now.waiting
         ],
         "undelivered": to_json(now.undelivered),
         "fault": now.fault,
+        "own": list(now.own),
         "mistakes": to_json(now.mistakes),
         "watch": watch,
         "automation": {"on": now.automation_on, "why": now.automation_why},

@@ -19,6 +19,7 @@ from watchkeeper.faces.api.render import (
     check_json,
     entry_json,
     incident_json,
+    report_json,
     run_json,
     runbook_json,
     service_json,
@@ -46,7 +47,7 @@ def _told(request: HttpRequest, error: WatchkeeperError) -> HttpResponse:
 def _store_fault(request: HttpRequest, error: DatabaseError) -> HttpResponse:
     journal.error("the main store cannot be used at %s: %s", request.path, error)
     sentence = f"The main store cannot be used: {(str(error).splitlines() or ['no reason given'])[0].rstrip('.')}."
-    hint = "See that its disk has room; a damaged main.db is put back from its copy main.db.before-*."
+    hint = "See that its disk has room; a damaged main.db is put back from a backup: wk restore self."
     return api.create_response(request, {"error": {"kind": "problem", "sentence": sentence, "hint": hint}}, status=500)
 
 
@@ -110,6 +111,18 @@ class Decide(Schema):
     reason: str = ""
 
 
+class Values(Schema):
+    """Values for the placeholders of what waits."""
+
+    params: dict[str, str]
+
+
+class TestChannels(Schema):
+    """Which channel gets a test message; all when empty."""
+
+    channel: str = ""
+
+
 class NewGrant(Schema):
     """A standing grant."""
 
@@ -144,8 +157,10 @@ class NewPing(Schema):
 
 
 @api.get("/health")
-def health(request: HttpRequest) -> dict[str, Any]:
-    return {"health": {"ok": True}}
+def health(request: HttpRequest) -> HttpResponse:
+    """200 while watchkeeper is alive as a whole, 503 with the reasons when checks, flips, outbox or disk are stuck."""
+    faults = application().own.health.faults()
+    return api.create_response(request, {"health": {"ok": not faults, "faults": faults}}, status=503 if faults else 200)
 
 
 @api.get("/status")
@@ -282,6 +297,12 @@ def approve(request: HttpRequest, number: int, body: Decide) -> dict[str, Any]:
     return {"run": run_json(application().runs.approve(number, actor_of(request), body.step, body.binds))}
 
 
+@api.post("/runs/{number}/values")
+def give_values(request: HttpRequest, number: int, body: Values) -> dict[str, Any]:
+    runs = application().runs
+    return {"run": run_json(runs.fill(number, actor_of(request), body.params), runs.approvals(number))}
+
+
 @api.post("/runs/{number}/deny")
 def deny(request: HttpRequest, number: int, body: Decide) -> dict[str, Any]:
     return {"run": run_json(application().runs.deny(number, actor_of(request), body.reason))}
@@ -321,6 +342,12 @@ def automation(request: HttpRequest) -> dict[str, Any]:
     actor_of(request)
     on, why = application().automation.state()
     return {"automation": {"on": on, "why": why}}
+
+
+@api.get("/automation/report")
+def automation_report(request: HttpRequest, days: float = 14.0) -> dict[str, Any]:
+    actor_of(request)
+    return {"report": report_json(application().automation_reports.make(days))}
 
 
 @api.post("/automation")
@@ -381,6 +408,17 @@ def _ping_json(ping: Ping) -> dict[str, Any]:
 def doctor(request: HttpRequest) -> dict[str, Any]:
     actor_of(request)
     return {"doctor": to_json(application().doctor.examine())}
+
+
+@api.post("/doctor/channels")
+def test_channels(request: HttpRequest, body: TestChannels) -> dict[str, Any]:
+    return {"tests": to_json(application().channel_tests.send(actor_of(request), body.channel))}
+
+
+@api.get("/backups")
+def backups(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    return {"backups": to_json(application().own.backups.state())}
 
 
 @api.get("/notifications")

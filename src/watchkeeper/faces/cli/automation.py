@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watchkeeper.core.runs.causes import CAUSES
 from watchkeeper.faces.cli import render
 from watchkeeper.faces.cli.parsers import group, verb
 from watchkeeper.faces.cli.places import client_of
@@ -11,77 +12,90 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Any
 
-    from watchkeeper.faces.cli.client import Client
-
 DEFAULT_ACTION = "report"
 EXAMPLES = """\
   wk automation off moving the database    nothing changes anything by itself from now on
   wk automation on
-  wk automation report"""
-LOOK_BACK = 500
+  wk automation report --days 30           what acting by itself brought, or would have brought"""
+BLOCKED = "stood against it"
 
 
 def add_parser(commands: Any) -> None:
     """Parsers of `wk automation ...`."""
-    actions = group(commands, "automation", "The kill switch: off means that everything only proposes.", EXAMPLES)
+    actions = group(commands, "automation", "The kill switch, and what acting by itself brings.", EXAMPLES)
     verb(actions, "on", "Let granted responses act again.").add_argument("reason", nargs="*", metavar="REASON")
     verb(actions, "off", "Nothing acts by itself any more.").add_argument("reason", nargs="*", metavar="REASON")
-    verb(actions, "report", f"How incidents ended and runs went (the newest {LOOK_BACK}).")
+    shown = verb(actions, "report", "Per response: what it did or would have done, and whether to grant it.")
+    shown.add_argument("--days", type=float, default=14.0, help="how far to look back, up to 366 (default: 14)")
 
 
 def run(arguments: Namespace) -> int:
     """Switch, or report."""
     client = client_of(arguments)
     if arguments.action == "report":
-        answer = {"automation": {**client.get("/automation")["automation"], "report": report(client)}}
+        days = getattr(arguments, "days", 14.0)
+        switch = client.get("/automation")["automation"]
+        answer = {"automation": {**switch, "report": client.get("/automation/report", days=days)["report"]}}
     else:
         answer = client.post("/automation", {"on": arguments.action == "on", "reason": " ".join(arguments.reason)})
     render.show_json(answer) if arguments.json else print(page(answer["automation"]))
     return 0
 
 
-def report(client: Client) -> dict[str, Any]:
-    """Counts over the newest incidents and runs, and the grants that stand."""
-    incidents = client.get("/incidents", limit=LOOK_BACK)["incidents"]
-    runs = client.get("/runs", limit=LOOK_BACK)["runs"]
-    now = render.parse_time(render.now_text()) or 0
-    return {
-        "incidents": tally(one.get("ending") or one["status"] for one in incidents),
-        "runs": tally(one["state"] for one in runs),
-        "runs_by_mode": tally(one["mode"] for one in runs),
-        "grants": sum(
-            not one.get("revoked_at") and (render.parse_time(one["expires_at"]) or 0) > now
-            for one in client.get("/grants")["grants"]
-        ),
-    }
-
-
-def tally(words: Any) -> dict[str, int]:
-    """How often each word occurs."""
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[str(word)] = counts.get(str(word), 0) + 1
-    return dict(sorted(counts.items()))
-
-
 def page(automation: dict[str, Any]) -> str:
-    """The switch, then the counts."""
+    """The switch, then the counts, then each response."""
     why = f" ({render.line(automation['why'])})" if automation.get("why") else ""
     lines = [
         f"Automation is on{why}: granted responses act by themselves."
         if automation["on"]
         else f"Automation is off{why}: everything only proposes. 'wk automation on' ends that."
     ]
-    counts = automation.get("report")
-    if counts:
+    report = automation.get("report")
+    if report:
         rows = [
-            ("incidents", words(counts["incidents"]) or "none yet"),
-            ("runs", words(counts["runs"]) or "none yet"),
-            ("by mode", words(counts["runs_by_mode"]) or "none yet"),
-            ("grants", f"{counts['grants']} in force"),
+            ("incidents", words(report["incidents"]) or "none"),
+            ("runs", words(report["runs"]) or "none"),
+            ("by mode", words(report["runs_by_mode"]) or "none"),
+            ("grants", f"{report['grants']} in force"),
         ]
-        lines.append(render.table(rows, indent=2))
+        lines += [f"The last {report['days']:g} days:", render.table(rows, indent=2)]
+        lines += responses(report)
     return "\n".join(lines)
+
+
+def responses(report: dict[str, Any]) -> list[str]:
+    """A block per response, those that matched first; one sentence where there is none."""
+    found = sorted(report["responses"], key=lambda one: -one["matched"])
+    if not found:
+        return ["", "No response is declared, so there is nothing to grant: write respond: into services/NAME.yaml."]
+    lines = [text for one in found for text in ("", block(one))]
+    if not report.get("complete", True):
+        lines += ["", "There were more rows than are looked at: take fewer days."]
+    return lines
+
+
+def block(one: dict[str, Any]) -> str:
+    """One response: how often, what came of it, what it would change, what stood against it, and the advice."""
+    grant = f", grant {one['grant']}" if one.get("grant") else ", no grant in force" if one["mode"] == "auto" else ""
+    rows = [("matched", times(one["matched"]))]
+    if one["matched"]:
+        rows.append(("acted itself", times(one["acted"])))
+        if one["would_act"] != one["acted"]:
+            rows.append(("would have", f"{times(one['would_act'])} if it had been granted all the time"))
+        rows.append(("came of it", words({name: n for name, n in one["counts"].items() if n})))
+    if one["blocked"]:
+        rows.append((BLOCKED, ", ".join(f"{CAUSES.get(cause, cause)} ({n})" for cause, n in one["blocked"].items())))
+    if one["false_closures"]:
+        rows.append(("did not hold", f"{times(one['false_closures'])} within 24 h of its proof"))
+    if one["changes"]:
+        rows.append(("changes", one["blast_radius"]))
+    head = f"{render.line(one['response'])}  (mode {one['mode']}{grant})"
+    return f"{head}\n{render.table(rows, indent=2)}\n  {render.line(one['advice'])}"
+
+
+def times(number: int) -> str:
+    """``never``, ``once``, ``3 times``."""
+    return {0: "never", 1: "once"}.get(number, f"{number} times")
 
 
 def words(counts: dict[str, int]) -> str:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -130,7 +130,8 @@ def add_grants(places: Places) -> list[str]:
     """
     client = client_of(places, "drill")
     known = {str(grant["response"]) for grant in client.get("/grants")["grants"]}
-    fresh = [response for response in RESPONSES if response not in known]
+    there = [each for each in RESPONSES if (places.ops / each.partition("/")[2]).exists()]
+    fresh = [response for response in there if response not in known]
     for response in fresh:
         client.post("/grants", {"response": response, "days": GRANT_DAYS})
     return fresh
@@ -160,20 +161,26 @@ def stop_watch(places: Places) -> bool:
                 pass
         deadline = time.monotonic() + END_S
         while watch_pids(places) and time.monotonic() < deadline:
-            _reap()
+            _reap(had)
             time.sleep(0.05)
         if not watch_pids(places):
             break
     return bool(had)
 
 
-def _reap() -> None:
-    """Collect an ended child of this process, so that it does not look alive."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
+def _reap(pids: Iterable[int]) -> None:
+    """Collect those that are ended children of this process, and no others: other threads wait for theirs."""
+    for pid in pids:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
             pass
-    except ChildProcessError:
-        pass
+
+
+def stop_both(places: Places) -> bool:
+    """End watch and fleet of a demo; False when neither was there."""
+    had_watch = stop_watch(places)
+    return (fleet.stop(places) if places.fleet.exists() else False) or had_watch
 
 
 def stop_everything(places: Places) -> bool:
@@ -187,6 +194,4 @@ def stop_everything(places: Places) -> bool:
         deadline = time.monotonic() + END_S
         while holder(places) == pid and time.monotonic() < deadline:
             time.sleep(0.1)
-    had_watch = stop_watch(places)
-    had_fleet = fleet.stop(places) if places.fleet.exists() else False
-    return pid is not None or had_watch or had_fleet
+    return stop_both(places) or pid is not None

@@ -12,17 +12,30 @@ if TYPE_CHECKING:
     from typing import Any
 
 EXAMPLES = """\
-  wk doctor                    hosts, sudo, triggers, disk, channels
-exit code: 1 while something is CRIT, else 0"""
+  wk doctor                    hosts, sudo, clocks, spools, log, disk, channels, page, versions
+  wk doctor --send-test        a test message on every channel, and how each ended
+  wk doctor --send-test duty   on one channel
+exit code: 1 while something is CRIT or a channel did not take the test message, else 0"""
+PATIENCE_S = 200.0  # every channel in turn, each up to its own timeout
 
 
 def add_parser(commands: Any) -> None:
     """Parser of `wk doctor`."""
-    verb(commands, "doctor", "Is watchkeeper itself well: hosts reachable, sudo, triggers, disk, channels.", EXAMPLES)
+    about = "Is watchkeeper itself well: hosts, sudo, clocks, spools, log, disk, channels, page, versions."
+    parser = verb(commands, "doctor", about, EXAMPLES)
+    parser.add_argument(
+        "--send-test",
+        nargs="?",
+        const="",
+        metavar="CHANNEL",
+        help="send a clearly marked test message through the outbox to this channel, or to all",
+    )
 
 
 def run(arguments: Namespace) -> int:
     """Print every finding with its next step; 1 when one is CRIT."""
+    if arguments.send_test is not None:
+        return send_test(arguments)
     answer = client_of(arguments).get("/doctor")
     findings = answer["doctor"]
     if arguments.json:
@@ -30,6 +43,20 @@ def run(arguments: Namespace) -> int:
     else:
         print(page(findings))
     return int(any(finding["state"] == "CRIT" for finding in findings))
+
+
+def send_test(arguments: Namespace) -> int:
+    """Print how the test message ended on each channel; 1 when one did not take it."""
+    client = client_of(arguments, timeout_s=PATIENCE_S)
+    answer = client.post("/doctor/channels", {"channel": arguments.send_test})
+    if arguments.json:
+        render.show_json(answer)
+    else:
+        for each in answer["tests"]:
+            print(f"{each['sentence']} ({each['duration_s']:.1f} s)")
+        if any(each["ok"] is False for each in answer["tests"]):
+            print("Mend the channel in watchkeeper.yaml, then send another: wk doctor --send-test")
+    return int(not all(each["ok"] for each in answer["tests"]))
 
 
 def page(findings: list[dict[str, Any]]) -> str:

@@ -13,25 +13,48 @@ from watchkeeper.faces.cli.skeleton import FILES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
     from typing import Any
 
 EXAMPLES = """\
-  wk init ops                  then edit ops/services/example.yaml, and: wk check, wk up"""
+  wk init ops                             then edit ops/services/example.yaml, and: wk check, wk up
+  wk init ops --host deploy@app1.example.org      look at a host, read-only, and write what runs there
+  wk init ops --host local                the same for this machine
+  wk init ops --host deploy@app1.example.org      again: only what is new is added, nothing is changed"""
 
 
 def add_parser(commands: Any) -> None:
     """Parser of `wk init`."""
     parser = verb(commands, "init", "Make an ops repo: a directory of YAML and Markdown that your team owns.", EXAMPLES)
-    parser.add_argument("directory", metavar="DIR", help="a new or an empty directory")
-    parser.add_argument("--host", default="", metavar="USER@HOST", help="discover a host (comes with a later version)")
+    parser.add_argument("directory", metavar="DIR", help="a new or an empty directory; with --host also an ops repo")
+    parser.add_argument(
+        "--host",
+        default="",
+        metavar="USER@HOST[:PORT]",
+        help="look at this host, read-only, and write hosts, services and checks; 'local' for this machine",
+    )
+    parser.add_argument("--name", default="", help="name of the host in hosts.yaml (default: from its address)")
+    parser.add_argument(
+        "--accept-host-key",
+        default="",
+        metavar="FINGERPRINT",
+        help="the SHA256 fingerprint that an unknown host must show, or 'new' to take what it shows and say so",
+    )
+    parser.add_argument("--show-commands", action="store_true", help="show every command in full before it is run")
     parser.add_argument(
         "--from", dest="sources", nargs="+", default=[], metavar="FILE.md", help="import documents (comes later)"
     )
 
 
 def run(arguments: Namespace) -> int:
-    """Write the files; never into a directory that holds something."""
+    """Write the files; never into a directory that holds something, except to add what a host has new."""
     refuse_later(arguments)
+    if arguments.host:
+        from watchkeeper.faces.cli.discovering import discover
+
+        return discover(arguments)
+    if arguments.accept_host_key or arguments.name or arguments.show_commands:
+        raise Usage("There is no host to look at.", "Add --host USER@HOST, or --host local.")
     place = os.path.abspath(arguments.directory)
     refuse_occupied(arguments.directory, place)
     try:
@@ -56,11 +79,6 @@ def run(arguments: Namespace) -> int:
 
 def refuse_later(arguments: Namespace) -> None:
     """What this version does not do yet is said, not half done."""
-    if arguments.host:
-        raise Usage(
-            "Discovering a host comes with a later version of watchkeeper.",
-            "Write it into hosts.yaml; the file says how.",
-        )
     if arguments.sources:
         raise Usage(
             "Importing documents comes with a later version of watchkeeper.",
@@ -76,14 +94,14 @@ def refuse_occupied(name: str, place: str) -> None:
         raise Locked(f"{name} is not empty, and nothing in it was touched.", "Choose a new or an empty directory.")
 
 
-def write(place: str) -> list[str]:
-    """Write the skeleton; the relative paths written, sorted."""
-    for path, text in FILES.items():
+def write(place: str, files: Mapping[str, str] = FILES) -> list[str]:
+    """Write the skeleton; the relative paths written, sorted. A file that is there already is an error."""
+    for path, text in files.items():
         target = os.path.join(place, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "x", encoding="utf-8") as file:
             file.write(text)
-    return sorted(FILES)
+    return sorted(files)
 
 
 def make_repository(place: str) -> bool:

@@ -43,7 +43,13 @@ def plan_text(run: dict[str, Any]) -> str:
     """The whole plan of a run: what would run, where, how dangerous."""
     plan = run["plan"]
     head = f"{render.line(plan['runbook'])} for {render.line(plan['service'] or 'no service')}"
-    return "\n\n".join([head, *(step_text(step) for step in planned_steps(run))])
+    touches = touches_line(run)
+    return "\n\n".join([head, *(step_text(step) for step in planned_steps(run)), *([touches] if touches else [])])
+
+
+def touches_line(run: dict[str, Any]) -> str:
+    """What its changing steps touch, as it was foreseen; "" in runs from before that was kept."""
+    return render.line(str((run.get("blast_radius") or {}).get("line") or ""))
 
 
 def ended_well(run: dict[str, Any]) -> bool:
@@ -76,9 +82,12 @@ def run_page(run: dict[str, Any]) -> str:
     for step in run.get("steps") or []:
         lines += ["", step_text(step["plan"]), f"    -> {step_result(step)}"]
     pending = [one for one in run.get("approvals") or [] if not one.get("decided")]
+    planned = {step["index"]: step for step in planned_steps(run)}
     for one in pending:
         until = f" until {render.clock(one['expires_at'])}" if one.get("expires_at") else ""
-        lines += ["", f"Waits for approval{until}: wk runs approve {run['id']} --step {one['step']}"]
+        values = "".join(f" --param {name}=VALUE" for name in planned[one["step"]].get("missing") or ())
+        lines += ["", f"Waits for approval{until}: wk runs approve {run['id']} --step {one['step']}{values}"]
+        lines += [f"  {render.line(one['touches'])}"] if one.get("touches") else []
     return "\n".join(lines)
 
 
@@ -88,6 +97,7 @@ def run_head(run: dict[str, Any]) -> str:
     lines = [f"Run {run['id']}  {render.line(run['plan']['runbook'])}{about}: {run['state']}"]
     started = f"Started by {render.line(run['actor'])} {render.clock(run['created_at'])}, mode {run['mode']}"
     lines.append(started + (f", ended {render.clock(run['ended_at'])}" if run.get("ended_at") else "") + ".")
+    lines += [touches_line(run)] if touches_line(run) else []
     lines += [render.line(run[key]) for key in ("parked_why", "message") if run.get(key)]
     if run.get("entry"):
         lines.append(f"In the log: wk log show {run['entry']}")

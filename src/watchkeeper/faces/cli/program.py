@@ -53,7 +53,9 @@ VERBS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("init", "init", "make an ops repo"),
         ("lint", "lint", "every mistake in it, with file and line"),
         ("schema", "schema", "JSON Schema of its files, for editors"),
-        ("up", "up", "start the watch"),
+        ("up", "up", "start the watch; print its systemd unit"),
+        ("backup", "backup", "copies of watchkeeper's own state: self, list, verify"),
+        ("restore", "restore", "put such a copy back: self"),
         ("demo", "demo", "start the watch on the sample fleet, and break it"),
     ),
 }

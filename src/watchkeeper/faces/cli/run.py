@@ -52,8 +52,9 @@ def run(arguments: Namespace) -> int:
         return 0
     refuse_missing(planned)
     if not arguments.yes:
-        render.note(plans.plan_text(planned))
-    if not render.confirm(question(plans.planned_steps(planned)), arguments.yes):
+        render.note(plans.plan_text({**planned, "blast_radius": None}))  # the question says what it touches
+    ask = question(plans.planned_steps(planned), plans.touches_line(planned))
+    if not render.confirm(ask, arguments.yes):
         raise Forbidden("Nothing was started: you did not say yes.")
     started = client.post("/runs", {**request, "dry_run": False, "digest": planned["plan"]["digest"]})["run"]
     final = started if arguments.no_wait else follow(client, started["id"], quiet=arguments.json)
@@ -84,8 +85,8 @@ def refuse_missing(planned: dict[str, Any]) -> None:
         )
 
 
-def question(steps: list[dict[str, Any]]) -> str:
-    """The one question: how many commands, which of them change, on which hosts."""
+def question(steps: list[dict[str, Any]], touches: str = "") -> str:
+    """The one question: how many commands, which of them change, on which hosts, and what they touch."""
     hosts = sorted({step["host"] or "this host" for step in steps})
     risky = [step for step in steps if step["risk"] != "read"]
     destroys = sum(step["risk"] == "destroy" for step in steps)
@@ -95,7 +96,8 @@ def question(steps: list[dict[str, Any]]) -> str:
         else "all of them only read"
     )
     harm += f", {destroys} {'destroys' if destroys == 1 else 'destroy'}" if destroys else ""
-    return f"\nRun these {render.count(len(steps), 'command')} on {', '.join(hosts)}? {harm.capitalize()}. [y/N]"
+    said = f"\n{touches}" if touches else ""
+    return f"{said}\nRun these {render.count(len(steps), 'command')} on {', '.join(hosts)}? {harm.capitalize()}. [y/N]"
 
 
 def follow(client: Client, number: int, quiet: bool = False) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from watchkeeper.core.errors import Forbidden, NotFound, Usage
 from watchkeeper.faces.cli import plans, render
 from watchkeeper.faces.cli.parsers import group, verb
 from watchkeeper.faces.cli.places import client_of
+from watchkeeper.faces.cli.run import parameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ EXAMPLES = """\
   wk runs                            the newest
   wk runs show 4                     every command with its result
   wk runs show 4 --output 2          the whole output of step 2
-  wk runs approve 4                  shows the exact bytes, asks, approves
+  wk runs approve 4                  shows the exact bytes and what they touch, asks, approves
+  wk runs approve 4 --param age=24h  gives the value that is missing; the text with it is what you approve
   wk runs cancel 4                   ends the whole process group on the host"""
 
 
@@ -42,6 +44,9 @@ def add_parser(commands: Any) -> None:
         parser.add_argument("--yes", action="store_true", help="do not ask")
         if name == "approve":
             parser.add_argument("--binds", default="", metavar="SHA256", help="only if the step still has this hash")
+            parser.add_argument(
+                "--param", action="append", default=[], metavar="K=V", help="a missing value; may be repeated"
+            )
     for name, summary in (("cancel", "End a run, also on the host."), ("resume", "Let a parked run go on.")):
         verb(actions, name, summary).add_argument("run", type=int, metavar="N")
 
@@ -89,13 +94,21 @@ def show(client: Client, arguments: Namespace) -> int:
 
 def decide(client: Client, arguments: Namespace) -> int:
     """Show the exact bytes, ask, then send the decision bound to their hash."""
+    params = parameters(getattr(arguments, "param", []))
     found = client.get(f"/runs/{arguments.run}")["run"]
+    if params:
+        waiting_step(found, arguments.step)
+        found = client.post(f"/runs/{arguments.run}/values", {"params": params})["run"]
     approval, step = waiting_step(found, arguments.step)
+    if arguments.action == "approve":
+        refuse_missing(found["id"], step)
     binds = getattr(arguments, "binds", "") or approval["binds"]
     size = len(str(step["text"]).encode())
     where = step["host"] or "this host"
     if not arguments.yes:
         render.note(plans.step_text(step))
+        if approval.get("touches"):
+            render.note(f"    {render.line(approval['touches'])}")
         expires = render.clock(approval.get("expires_at"))
         render.note(f"    bound to {binds[:12]}" + (f", expires {expires}" if expires else ""))
     destroys = arguments.action == "approve" and step["risk"] == "destroy"
@@ -112,6 +125,17 @@ def decide(client: Client, arguments: Namespace) -> int:
     else:
         print(f"{word}: step {approval['step']} of run {arguments.run}. 'wk runs show {arguments.run}' shows it.")
     return 0
+
+
+def refuse_missing(number: int, step: dict[str, Any]) -> None:
+    """Raises `Usage` for a step whose placeholders have no values yet: it cannot be approved as it is."""
+    missing = step.get("missing") or []
+    if missing:
+        words = " ".join(f"--param {name}=VALUE" for name in missing)
+        raise Usage(
+            f"Step {step['index']} of run {number} needs a value for {', '.join(missing)}. Nothing was decided.",
+            f"Give it: wk runs approve {number} --step {step['index']} {words}",
+        )
 
 
 def waiting_step(found: dict[str, Any], index: int | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -104,3 +104,13 @@ df -h /
 .watchkeeper/
 """,
 }
+
+
+def for_discovery(timezone: str) -> dict[str, str]:
+    """The files of an ops repo that discovery is about to fill: no example service, no host yet."""
+    files = {path: text for path, text in FILES.items() if path != "services/example.yaml"}
+    head, _, examples = FILES["hosts.yaml"].partition("hosts:\n  here: {local: true}\n")
+    files["hosts.yaml"] = f"{head}{examples}hosts: {{}}\n"
+    before, _, after = files["watchkeeper.yaml"].partition("timezone: UTC ")
+    files["watchkeeper.yaml"] = f"{before}timezone: {timezone} {after}"
+    return files

@@ -106,6 +106,8 @@ def waiting(found: list[dict[str, Any]]) -> str:
         lines.append(render.block(one.get("text") or "", "    | "))
         if one.get("why"):
             lines.append("    " + render.line(one["why"]))
+        if one.get("touches"):
+            lines.append("    " + render.line(one["touches"]))
         lines.append(f"    wk runs approve {one['run']} --step {one['step']}")
     return "\n".join(lines)
 
@@ -141,6 +143,7 @@ def watch(status: dict[str, Any]) -> str:
         told = str(found.get("sentence") or "The watch does not run: nothing is asked, states are as old as they say.")
         if told not in str(status.get("sentence")):
             lines.append(render.line(told))
+    lines += [render.line(each) for each in status.get("own") or []]
     automation = status.get("automation") or {}
     if not automation.get("on", True):
         lines.append(render.line(f"Automation is off: {automation.get('why') or 'no reason given'}. wk automation on"))

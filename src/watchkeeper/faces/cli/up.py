@@ -16,13 +16,22 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   wk up                        the watch over ./ops; Ctrl-C ends it
-  wk --ops /srv/ops up --port 8765"""
+  wk --ops /srv/ops up --port 8765
+  wk --ops /srv/ops --state /var/lib/watchkeeper up --print-unit --user watchkeeper"""
 
 
 def add_parser(commands: Any) -> None:
     """Parser of `wk up`."""
     parser = verb(commands, "up", "Start the watch and the web page, in the foreground.", EXAMPLES)
-    parser.add_argument("--port", type=int, default=None, help="of the web page on loopback (default: 8600, or a free one)")
+    parser.add_argument(
+        "--port", type=int, default=None, help="of the web page on loopback (default: 8600, or a free one)"
+    )
+    parser.add_argument(
+        "--print-unit", action="store_true", help="print the systemd unit for these places, start nothing"
+    )
+    parser.add_argument(
+        "--user", default="", metavar="NAME", help="of the unit (default: who owns the state directory)"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -33,11 +42,34 @@ def run(arguments: Namespace) -> int:
     state = find_state(arguments.state, ops)
     if arguments.port is not None and not 0 <= arguments.port <= 65535:
         raise Usage(f"--port {arguments.port} is not a port.", "Give one between 1 and 65535, or 0 for a free one.")
+    if arguments.user and not arguments.print_unit:
+        raise Usage("--user is for --print-unit.", "To run as another user: sudo -u NAME wk up.")
+    if arguments.print_unit:
+        from watchkeeper.faces.cli.unit import printed
+
+        print(printed(ops, state, arguments.port, arguments.user), end="")
+        return 0
     if answers(os.path.join(state, "main.sock")):
         raise Locked(f"watchkeeper already runs for {ops}.", "'wk status' asks it; end it where it was started.")
+    look_at_state(state)
     sys.stdout.flush()
     os.execv(sys.executable, command(ops, state, arguments.port))
     return 0
+
+
+def look_at_state(state: str) -> None:
+    """Refuse a state that a newer program wrote, before anything is started; say which schema changes come now."""
+    from pathlib import Path
+
+    from watchkeeper.faces.cli.render import note
+    from watchkeeper.store import versions
+
+    if not os.path.isdir(state):
+        return
+    versions.assert_usable(Path(state))
+    pending = versions.pending(Path(state))
+    if pending:
+        note(f"Schema changes: {', '.join(pending)}. A backup comes first: {state}/before-upgrade.")
 
 
 def command(ops: str, state: str, port: int | None) -> list[str]:

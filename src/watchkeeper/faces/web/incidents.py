@@ -115,10 +115,12 @@ def bands(timeline: list[Event]) -> dict[int, str]:
 
 def why_not(incident: Incident, run: Run | None) -> str:
     """Why watchkeeper did not act; "" while it acts, and where the sentence of truth says the same."""
-    said = incident.why_not_acted.rstrip(".")
-    if incident.status is not Status.OPEN or (run is not None and run.state not in UNMOVED):
+    said = incident.why_not_acted.rstrip(".").casefold()
+    if incident.status is not Status.OPEN:
+        return incident.why_not_acted
+    if run is not None and run.state not in UNMOVED:
         return ""
-    return "" if said == (incident.escalated_why or "").rstrip(".") else incident.why_not_acted
+    return "" if said == (incident.escalated_why or "").rstrip(".").casefold() else incident.why_not_acted
 
 
 def calm(base: dict[str, Any], incident: Incident) -> float | None:

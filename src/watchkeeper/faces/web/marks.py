@@ -13,6 +13,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from watchkeeper.core.checks.values import State
+from watchkeeper.core.runs.automation_report import OUTCOMES, Outcome
+from watchkeeper.core.runs.causes import CAUSES
 from watchkeeper.core.runs.values import RunState, StepState
 from watchkeeper.core.times import format_duration
 from watchkeeper.faces.web import files
@@ -124,6 +126,18 @@ def named(plan: Any) -> str:
     title = " ".join(str(plan.title).split())
     said = title and title.rstrip("… .") not in " ".join(plan.text.split())
     return title if said or not plan.text else str(plan.phase).capitalize()
+
+
+@register.simple_tag
+def outcome(name: Outcome) -> str:
+    """What came of a match, in words."""
+    return OUTCOMES.get(name, name)
+
+
+@register.simple_tag
+def cause(name: str) -> str:
+    """Why it would not have acted, in words."""
+    return CAUSES.get(name, name)
 
 
 @register.filter

@@ -154,7 +154,9 @@ def shared(app: Application, active: str = "", seen: Now | None = None) -> dict[
         "undelivered": now.undelivered,
         "errors": [each for each in now.mistakes if each.level == "error"],
         "day": day,
-        "alarm_version": version_of(late, title, name, day.paths, len(now.incidents), len(now.waiting), active),
+        "alarm_version": version_of(
+            late, title, name, day.paths, len(now.incidents), len(now.waiting), active, len(now.own)
+        ),
     }
 
 

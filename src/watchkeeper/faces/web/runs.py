@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from watchkeeper.bootstrap.main import Application, application
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import NotFound, Usage, WatchkeeperError
+from watchkeeper.core.runs.blast_radius import line
 from watchkeeper.core.runs.values import ENDED, Approval, Run, RunState, RunStep, StepState
 from watchkeeper.faces.web import pages, track
 
@@ -90,7 +91,12 @@ def steps_of(app: Application, run: Run) -> list[StepView]:
 def version(run: Run) -> str:
     """Changes when a step or the run moves; not with every line of output, that is streamed."""
     return pages.version_of(
-        run.state, run.parked_why, run.message, [(s.state, s.attempt, s.message, s.exit_code) for s in run.steps]
+        run.state,
+        run.parked_why,
+        run.message,
+        run.plan.digest,
+        run.blast_radius,
+        [(s.state, s.attempt, s.message, s.exit_code) for s in run.steps],
     )
 
 
@@ -132,7 +138,8 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
     if run.incident is not None:
         stations.append(track.Station("Proof", "done" if run.state is RunState.PROVEN else "planned"))
     return base | {
-        "run": run, "steps": steps_of(app, run), "waiting": waiting, "decided": decided, "stations": stations,
+        "run": run, "touches": line(run.blast_radius), "steps": steps_of(app, run), "waiting": waiting,
+        "decided": decided, "stations": stations,
         "ended": run.state in ENDED, "resumable": run.state in (RunState.PARKED, RunState.FAILED, RunState.UNPROVEN),
         "versions": {"top": moved, "steps": moved, "needs": pages.version_of([each.approval.id for each in waiting])},
     }  # fmt: skip
@@ -174,6 +181,14 @@ def approve(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
         )
     app.runs.approve(number, actor, index, binds)
     return _back(app.runs.get(number))
+
+
+@pages.act
+def values(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST value-NAME for each missing value: the step still waits, now with its text filled in."""
+    given = {name.removeprefix("value-"): value for name, value in request.POST.items() if name.startswith("value-")}
+    app = application()
+    return _back(app.runs.fill(number, actor, {name: str(value) for name, value in given.items()}))
 
 
 def _changed(run: Run, asked: Approval, binds: str) -> WatchkeeperError:

@@ -28,6 +28,7 @@ urlpatterns = [
     path("runs/<int:number>/fragment/<slug:part>", runs.part),
     path("runs/<int:number>/steps/<int:index>/output", runs.output),
     path("runs/<int:number>/approve", runs.approve),
+    path("runs/<int:number>/values", runs.values),
     path("runs/<int:number>/deny", runs.deny),
     path("runs/<int:number>/cancel", runs.cancel),
     path("runs/<int:number>/resume", runs.resume),
@@ -36,6 +37,6 @@ urlpatterns = [
     path("log", log.all_of_them),
     path("log.md", log.export),
     path("log/<int:number>", log.one),
-    path("automation", automation.switch),
+    path("automation", automation.whole),
     re_path(r"^(?!api/).*$", pages.not_found),
 ]

@@ -331,7 +331,8 @@ class Watch:
     def _apply(self, inventory: Inventory) -> None:
         self._revision = inventory.revision
         self._probes.replace(inventory.hosts, inventory.databases, self._secrets(inventory))
-        changed, gone = self._plan.replace(inventory.checks.values(), self._monotonic())
+        far = {name for name, host in inventory.hosts.items() if host.kind != "local"}
+        changed, gone = self._plan.replace(inventory.checks.values(), self._monotonic(), far)
         for slot in changed:
             self._book.adopt(slot.check)
         log.info("inventory %s: %d checks, %d new or changed, %d gone", inventory.revision, len(self._plan.slots),

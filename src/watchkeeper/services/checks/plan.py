@@ -1,4 +1,8 @@
-"""When each check is asked: stable phases spread over the interval, a heap of what is due next."""
+"""When each check is asked: stable phases spread over the interval, a heap of what is due next.
+
+The checks of one far host have one phase, so that those of the same interval, and of its multiples, come due at the same
+moment and reach the host as one command. Hosts stay spread.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,17 @@ import asyncio
 import heapq
 import math
 import zlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from watchkeeper.core.checks import Judged
 from watchkeeper.core.inventory.values import Check
 
 _FIRST_WITHIN_S = 30.0
+_TOGETHER = 32  # checks of one tick of a host; a host with more has several phases
+_PHASES_S = 86_400.0  # phases of hosts are spread over this, and so over every interval
+_SAME_S = 1e-6  # closer times are the same moment
 
 
 @dataclass(slots=True)
@@ -36,20 +44,38 @@ def fraction(key: str) -> float:
     return zlib.crc32(key.encode()) / 2**32
 
 
+def _own(check: Check, now: float) -> tuple[float, float]:
+    """(first time, phase): first asked within 30 s or its interval, then at its own phase of the interval."""
+    part = fraction(check.key)
+    return now + part * min(check.every_s, _FIRST_WITHIN_S), now + part * check.every_s
+
+
+def _following(begin: float, every_s: float, at: float) -> float:
+    """The first of the moments ``begin + n * every_s`` that is not before `at`; `at` itself when it is one of them."""
+    moment = begin + math.ceil((at - begin) / every_s) * every_s
+    return at if min(moment - at, every_s - (moment - at)) < _SAME_S else moment
+
+
 class Plan:
     """All checks with their next due times."""
 
     def __init__(self) -> None:
         self.slots: dict[str, Slot] = {}
         self._heap: list[tuple[float, str]] = []
+        self._begun: float | None = None
         self.missed = 0
 
-    def replace(self, checks: Iterable[Check], now: float) -> tuple[list[Slot], list[str]]:
+    def replace(
+        self, checks: Iterable[Check], now: float, together: Collection[str] = ()
+    ) -> tuple[list[Slot], list[str]]:
         """Take over the checks of a new inventory: (slots that are new or have another rule, keys that are gone).
 
-        A check that stays keeps its rhythm, unless its interval changed.
+        A check that stays keeps its rhythm, unless its interval changed. together: hosts whose checks come due at the
+        same moments.
         """
+        self._begun = now if self._begun is None else self._begun
         wanted = {check.key: check for check in checks}
+        many = Counter(check.host for check in wanted.values() if check.where == "host" and check.host in together)
         gone = [key for key in self.slots if key not in wanted]
         for key in gone:
             del self.slots[key]
@@ -57,17 +83,26 @@ class Plan:
         for key, check in wanted.items():
             slot = self.slots.get(key)
             if slot is None or slot.check.every_s != check.every_s:
-                changed.append(self._add(check, now, slot))
+                times = self._of_host(check, now, many[check.host]) if check.where == "host" else None
+                changed.append(self._add(check, times or _own(check, now), slot))
             else:
                 if slot.check.rule_hash != check.rule_hash:
                     changed.append(slot)
                 slot.check = check
         return changed, gone
 
-    def _add(self, check: Check, now: float, before: Slot | None) -> Slot:
-        """First asked within 30 s or its interval, then at its own phase of the interval."""
-        part = fraction(check.key)
-        due, phase = now + part * min(check.every_s, _FIRST_WITHIN_S), now + part * check.every_s
+    def _of_host(self, check: Check, now: float, count: int) -> tuple[float, float] | None:
+        """(first time, phase) of a check that is asked together with `count` others of its host; None for 0."""
+        if not count or self._begun is None:
+            return None
+        groups = math.ceil(count / _TOGETHER)
+        group = zlib.crc32(check.key.encode()) % groups
+        begin = self._begun + fraction(f"{check.host}#{group}" if group else str(check.host)) * _PHASES_S
+        due = _following(begin, min(check.every_s, _FIRST_WITHIN_S), now)
+        return due, _following(begin, check.every_s, due)
+
+    def _add(self, check: Check, times: tuple[float, float], before: Slot | None) -> Slot:
+        due, phase = times
         slot = before or Slot(check, due, phase)
         slot.check, slot.due, slot.phase = check, due, phase
         self.slots[check.key] = slot

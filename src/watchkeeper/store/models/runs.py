@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Run(models.Model):
-    """`core.runs.values.Run` without its steps; plan: JSON."""
+    """`core.runs.values.Run` without its steps; plan and blast_radius: JSON."""
 
     id = models.BigAutoField(primary_key=True)
     incident = models.BigIntegerField(null=True)
@@ -24,6 +24,7 @@ class Run(models.Model):
     message = models.TextField(default="")
     grant = models.BigIntegerField(null=True)
     entry = models.BigIntegerField(null=True)
+    blast_radius = models.TextField(null=True)
 
     class Meta:
         db_table = "run"

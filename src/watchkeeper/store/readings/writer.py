@@ -11,7 +11,19 @@ from pathlib import Path
 
 from watchkeeper.core.checks import Flip, Judged, Settled, State
 from watchkeeper.services.ports import Ping
-from watchkeeper.store.readings.schema import LETTERS, NUMBERS, STATE_OF_LETTER, STATES, migrate, pack_values, unusable
+from watchkeeper.store.readings.schema import (
+    LETTERS,
+    NUMBERS,
+    STATE_OF_LETTER,
+    STATES,
+    VERSION,
+    migrate,
+    pack_values,
+    refuse_newer,
+    unusable,
+    version_of,
+)
+from watchkeeper.store.upgrading import upgrading
 
 DAY_S = 86_400.0
 _UPSERT_STATE = """
@@ -58,7 +70,12 @@ class ReadingsWriter:
 
     def _prepare(self, path: Path) -> None:
         path.chmod(0o600)
-        migrate(self._connection, path.name)
+        if version_of(self._connection) in (0, VERSION):  # new, or as this program writes it
+            migrate(self._connection, path.name)
+        else:
+            refuse_newer(version_of(self._connection), path.name)
+            with upgrading(path.parent):
+                migrate(self._connection, path.name)
         for pragma in ("journal_mode = wal", "synchronous = normal", "cache_size = -2000", "temp_store = memory"):
             self._connection.execute(f"pragma {pragma}")
 

@@ -38,6 +38,7 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         (b"a: !!python/object/apply:os.system [id]\n", 1, 4, "the tag", "plain value", ""),
         (b"<<: {a: 1}\n", 1, 1, "the merge key <<", "the keys themselves", ""),
         (b"? [a, b]\n: c\n", 1, 3, "a map or list as a key", "text as a key", ""),
+        (b"{*a", 1, 2, "an alias as a key", "text as a key", ""),
         (b"a: b: c\n", 1, 5, "a second ': '", "in quotes", ""),
         (b"a: 'x\n", 1, 4, "never closed", "closing quote", ""),
         (b"a: [1, 2\nb: 3\n", 2, 2, "never closed, or a missing comma", "closing bracket", ""),

@@ -23,7 +23,8 @@ create table if not exists orders (
 create table if not exists job (
     id integer primary key, order_id integer not null, state text not null default 'queued',
     priority integer not null default 0, created_at real not null, claimed_by text, generation integer,
-    claimed_at real, lease_until real, started_at real, finished_at real, attempts integer not null default 0);
+    claimed_at real, lease_until real, started_at real, finished_at real, attempts integer not null default 0,
+    file text, due_at real);
 create index if not exists job_state on job (state, priority desc, id);
 create index if not exists job_order on job (order_id);
 create table if not exists worker (
@@ -86,7 +87,17 @@ def prepare(path: str) -> None:
     """Make the tables. Safe to call from every program at every start."""
     connection = connect(path, 10.0)
     connection.executescript(SCHEMA)
+    if _missing_columns(connection):
+        with transaction(connection):
+            for column in _missing_columns(connection):
+                connection.execute(f"alter table job add column {column}")
     connection.close()
+
+
+def _missing_columns(connection: sqlite3.Connection) -> list[str]:
+    """What the jobs of an older desk's database lack. Looked at without the write lock, which somebody may hold."""
+    known = {row["name"] for row in connection.execute("pragma table_info(job)")}
+    return [column for column in ("file text", "due_at real") if column.split()[0] not in known]
 
 
 @contextmanager
@@ -102,16 +113,22 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def place_order(
-    connection: sqlite3.Connection, customer: str, lines: list[dict[str, object]], priority: int = 0
+    connection: sqlite3.Connection,
+    customer: str,
+    lines: list[dict[str, object]],
+    priority: int = 0,
+    file: str | None = None,
 ) -> int:
-    """An order and its job, together or not at all; returns the order's number."""
+    """An order and its job, which names its packing list, together or not at all; returns the order's number."""
     now = time.time()
     with transaction(connection):
         cursor = connection.execute(
             "insert into orders (placed_at, customer, lines) values (?, ?, ?)", (now, customer, json.dumps(lines))
         )
         order = int(cursor.lastrowid or 0)
-        connection.execute("insert into job (order_id, priority, created_at) values (?, ?, ?)", (order, priority, now))
+        connection.execute(
+            "insert into job (order_id, priority, created_at, file) values (?, ?, ?, ?)", (order, priority, now, file)
+        )
     return order
 
 
@@ -129,6 +146,24 @@ def is_alive(pid: int) -> bool:
     except (OSError, IndexError):
         return False
     return state not in (b"Z", b"X")
+
+
+def obey_permissions(folder: Path) -> None:
+    """Give up root's right to write where the permissions forbid it: a program of the desk is no better than its user.
+
+    Only where the desk's files are ours; nothing to do without root. Call it before the first thread is started.
+    """
+    if os.geteuid() != 0 or folder.stat().st_uid != 0:
+        return
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice, for capabilities 0-31 and 32-63
+    if libc.capget(header, sets) == 0:
+        for index in (0, 1):
+            sets[index] &= ~0b10  # CAP_DAC_OVERRIDE
+        libc.capset(header, sets)
 
 
 def leave(code: int) -> None:

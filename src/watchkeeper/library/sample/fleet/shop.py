@@ -15,16 +15,24 @@ import sqlite3
 import sys
 import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import stockroom
 from desk import BadSettings, connect, leave, place_order, prepare, read_settings, say, transaction, whole_number
+from exports import Exports, queue_sheet
 
-KNOWN = {"SHOP_PORT", "DATABASE", "REQUEST_LOG", "REQUEST_LOG_BYTES", "ORDER_LIMIT", "CURRENCY"}
+KNOWN = {
+    "SHOP_PORT", "DATABASE", "REQUEST_LOG", "REQUEST_LOG_BYTES", "ORDER_LIMIT", "CURRENCY", "STOCK", "EXPORT_FOLDER",
+    "EXPORT_BYTES",
+}  # fmt: skip
 BODY_LIMIT = 65_536
 KEEP_ORDERS = 2_000
 TROUBLE_LASTS_S = 5.0
-TRIAL_S = 0.4
+TRIAL_S = 0.6
+ITEMS = ["mooring line 20 m", "fender", "shackle", "tide table", "deck lamp"]
+ON_THE_TABLET = {"placed": "in the works", "confirmed": "ready"}
 PAGE = """<!doctype html><title>Harbour order desk</title><h1>Harbour order desk</h1>
 <p>{orders} orders, {waiting} waiting for their label. POST /orders places one.</p>"""
 
@@ -40,6 +48,10 @@ class Shop:
             raise BadSettings(f"{path}: CURRENCY={settings['CURRENCY']} is not a code of three letters such as EUR")
         self.currency = settings["CURRENCY"]
         self.log_path = Path(settings["REQUEST_LOG"])
+        if not re.fullmatch(r"[\w.-]+:\d+", settings["STOCK"]):
+            raise BadSettings(f"{path}: STOCK={settings['STOCK']} is not a host and a port such as 127.0.0.1:8805")
+        self.stock = settings["STOCK"]
+        self.exports = Exports(Path(settings["EXPORT_FOLDER"]), whole_number(settings, "EXPORT_BYTES", path))
         prepare(settings["DATABASE"])
         self.database = connect(settings["DATABASE"])
         self.trial = connect(settings["DATABASE"], TRIAL_S)
@@ -56,16 +68,60 @@ class Shop:
             return 422, {"error": f"lines: 1 to {self.limit} lines with item, count (1-99) and cents are needed"}
         customer = str(body.get("customer") or "counter")[:80]
         try:
-            with self.lock:
-                order = place_order(self.database, customer, lines)
-                self.placed += 1
-                if self.placed % 200 == 0:
-                    self.forget_old()
-        except sqlite3.Error as error:
-            self.trouble = (time.time(), str(error))
-            return 503, {"error": f"the order was not taken: {error}"}
+            order = self.take(customer, lines)
+        except (OSError, sqlite3.Error) as error:
+            why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
+            self.trouble = (time.time(), why)
+            return 503, {"error": f"the order was not taken: {why}"}
         self.trouble = None
         return 201, {"order": order, "currency": self.currency}
+
+    def take(self, customer: str, lines: list[dict[str, object]]) -> int:
+        """Packing list, stock, order and job: all of them or none. Raises `OSError` or `sqlite3.Error`."""
+        file = self.exports.packing_list(customer, lines)
+        items = stockroom.of_order(lines)
+        try:
+            stockroom.ask(self.stock, {"take": items})
+            try:
+                with self.lock:
+                    order = place_order(self.database, customer, lines, file=file)
+                    self.placed += 1
+                    if self.placed % 200 == 0:
+                        self.forget_old()
+            except sqlite3.Error:
+                stockroom.ask(self.stock, {"give_back": items})
+                raise
+        except (OSError, sqlite3.Error):
+            self.exports.remove(file)
+            raise
+        return order
+
+    def export(self, body: dict[str, object]) -> tuple[int, dict[str, object]]:
+        """A year's sheet for the office; with `send_in_s` a job sends it then. (HTTP status, answer)."""
+        year, wait_s = body.get("year"), body.get("send_in_s")
+        if not isinstance(year, int) or not 2000 <= year <= 2100 or not isinstance(wait_s, int | float | None):
+            return 422, {"error": "an export needs a year, and may be sent later: send_in_s"}
+        try:
+            name = self.exports.sheet(year, ITEMS)
+        except OSError as error:
+            return 507, {"error": f"the sheet was not made: {error.strerror or error}"}
+        if wait_s is not None:
+            with self.lock:
+                queue_sheet(self.database, name, time.time() + wait_s)
+        return 201, {"export": name}
+
+    def send_now(self, name: str) -> tuple[int, dict[str, object]]:
+        """Do not wait with this sheet any longer."""
+        with self.lock, transaction(self.database):
+            update = "update job set due_at = null where file = ? and state = 'queued'"
+            found = self.database.execute(update, (name,)).rowcount
+        return (202, {"export": name}) if found else (404, {"error": f"no job waits to send {name}"})
+
+    def export_state(self, name: str) -> tuple[int, dict[str, object]]:
+        """How the job of a sheet stands."""
+        with self.lock:
+            row = self.database.execute("select state from job where file = ? order by id desc", (name,)).fetchone()
+        return (200, {"export": name, "state": row["state"]}) if row else (404, {"error": f"no job names {name}"})
 
     def forget_old(self) -> None:
         """Keep the newest orders only; the sample would otherwise grow for ever."""
@@ -97,6 +153,12 @@ class Shop:
         except sqlite3.Error as error:
             return 503, {"ok": False, "why": str(error)}
         return 200, {"ok": True, "placed": self.placed}
+
+    def counts(self) -> tuple[int, dict[str, object]]:
+        """How many orders stand how, for the tablet at the counter."""
+        with self.lock:
+            rows = self.database.execute("select state, count(*) as orders from orders group by state").fetchall()
+        return 200, {ON_THE_TABLET[row["state"]]: row["orders"] for row in rows}
 
     def front(self) -> str:
         """The front page."""
@@ -137,24 +199,34 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         began = time.perf_counter()
         number = re.fullmatch(r"/orders/(\d{1,15})", self.path)
+        export = re.fullmatch(r"/exports/([a-z0-9.-]{1,60})", self.path)
         try:
             if self.path == "/health":
                 self.answer(began, *self.shop.health())
+            elif self.path == "/orders":
+                self.answer(began, *self.shop.counts())
             elif self.path == "/":
                 self.answer(began, 200, self.shop.front())
             elif number:
                 self.answer(began, *self.shop.order(int(number.group(1))))
+            elif export:
+                self.answer(began, *self.shop.export_state(export.group(1)))
             else:
                 self.answer(began, 404, {"error": "no such page"})
         except sqlite3.Error as error:
             self.answer(began, 503, {"error": str(error)})
+        except Exception as error:  # a mistake of ours; the shop goes on
+            say(f"shop: GET {self.path} failed: {traceback.format_exc(limit=-1).strip()}")
+            self.answer(began, 500, {"error": f"a mistake of the shop: {type(error).__name__}"})
 
     def do_POST(self) -> None:
         began = time.perf_counter()
         length = self.headers.get("Content-Length", "")
-        if self.path != "/orders" or not length.isdigit() or int(length) > BODY_LIMIT:
+        send = re.fullmatch(r"/exports/([a-z0-9.-]{1,60})/send", self.path)
+        known = send or self.path in ("/orders", "/exports")
+        if not known or not length.isdigit() or int(length) > BODY_LIMIT:
             self.close_connection = True
-            self.answer(began, 404 if self.path != "/orders" else 413, {"error": "POST /orders with a small JSON body"})
+            self.answer(began, 413 if known else 404, {"error": "POST /orders with a small JSON body"})
             return
         try:
             body = json.loads(self.rfile.read(int(length)))
@@ -163,7 +235,13 @@ class Handler(BaseHTTPRequestHandler):
         if not isinstance(body, dict):
             self.answer(began, 400, {"error": "the body is not a JSON object"})
             return
-        self.answer(began, *self.shop.place(body))
+        try:
+            if self.path == "/orders":
+                self.answer(began, *self.shop.place(body))
+            else:
+                self.answer(began, *(self.shop.send_now(send.group(1)) if send else self.shop.export(body)))
+        except sqlite3.Error as error:
+            self.answer(began, 503, {"error": str(error)})
 
     def answer(self, began: float, status: int, content: dict[str, object] | str) -> None:
         text = content if isinstance(content, str) else json.dumps(content)

@@ -8,20 +8,32 @@ shop-health, worker-health    ask /health; exit code 1 unless it is fine
 newest-copy                hours since the last good backup
 database-locked            try the write lock; exit code 1 when somebody else holds it
 database-holders           processes that have the database open
+lock-holder                the process that holds the write lock
+end-report                 end it, when it is a report
+stock-lock [--clear]       whose lock the stock database has; --clear removes one whose process is gone
+stock-health               ask the stock database
+old-exports [--remove]     sheets older than a week that no job names
+memory PROGRAM             resident memory of a program, in MB
+search WORD                ask the handbook
+labels-writable           put a label into the printer's folder and take it away, with the worker's rights
+waiting                   jobs by state, what changes them, and who could take them
+ask-partner [--strict]    what the tide service of the hydrographic office answers; --strict: exit code 1 unless 200
+tides-health              ask our own tide program
 try-order                 place an order and wait until it is confirmed
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 import time
 from pathlib import Path
 
-from desk import connect, is_alive, transaction
+from desk import connect, is_alive, obey_permissions, transaction
 
-WRITE_TRIAL_S = 1.0
+WRITE_TRIAL_S = 0.6
 HERE = Path(__file__).resolve().parent.parent
 DATABASE = HERE / "data" / "shop.db"
 STUCK = (
@@ -124,17 +136,135 @@ def database_locked(arguments: list[str]) -> int:
     return 0
 
 
+def file_behind(link: Path) -> str:
+    """The file of an open descriptor; "" when it was just closed."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
 def database_holders(arguments: list[str]) -> int:
     """Every process of this user that has a file of the database open, from /proc."""
     for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda folder: int(folder.name)):
         try:
-            files = {str(link.resolve()) for link in (process / "fd").iterdir()}
+            if not any(file_behind(link).startswith(str(DATABASE)) for link in (process / "fd").iterdir()):
+                continue
             words = (process / "cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0").split("\0")
         except OSError:
             continue
-        if any(name.startswith(str(DATABASE)) for name in files):
-            print(f"process {process.name}: {' '.join(words)[:160]}")
+        print(f"process {process.name}: {' '.join(words)[:160]}")
     return 0
+
+
+def lock_holder(arguments: list[str]) -> int:
+    import lockholder
+
+    return lockholder.lock_holder(DATABASE)
+
+
+def end_report(arguments: list[str]) -> int:
+    import lockholder
+
+    return lockholder.end_report(DATABASE, HERE / "programs")
+
+
+def stock_lock(arguments: list[str]) -> int:
+    import stockroom
+
+    return stockroom.stock_lock(HERE / "stock", arguments)
+
+
+def stock_health(arguments: list[str]) -> int:
+    import stockroom
+
+    port = json.loads((HERE / "fleet.json").read_text(encoding="utf-8"))["ports"]["stock"]
+    try:
+        print(f"stock: well, {stockroom.ask(f'127.0.0.1:{port}', {})['items']} items")
+    except OSError as error:
+        print(error)
+        return 1
+    return 0
+
+
+def old_exports(arguments: list[str]) -> int:
+    import exports
+
+    return exports.old_exports(DATABASE, HERE / "exports", arguments)
+
+
+def memory(arguments: list[str]) -> int:
+    """Resident memory of the processes that run one of our programs."""
+    total = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            pages = int((process / "statm").read_text(encoding="ascii").split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if str(HERE / "programs" / f"{arguments[0]}.py") in words:
+            total += pages * os.sysconf("SC_PAGE_SIZE")
+    print(f"{arguments[0]} MB: {total / 1e6:.1f}" if total else f"{arguments[0]} does not run")
+    return 0 if total else 1
+
+
+def search(arguments: list[str]) -> int:
+    import http.client
+    import urllib.parse
+
+    port = json.loads((HERE / "fleet.json").read_text(encoding="utf-8"))["ports"]["docs"]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3.0)
+    try:
+        connection.request("GET", "/search?" + urllib.parse.urlencode({"q": arguments[0]}))
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        print(f"the handbook does not answer: {error or type(error).__name__}")
+        return 1
+    print(f"{answer.status} {text.splitlines()[0][:160] if text else ''}")
+    return 0 if answer.status == 200 else 1
+
+
+def labels_writable(arguments: list[str]) -> int:
+    obey_permissions(HERE / "data")
+    trial = HERE / "labels" / "trial.txt"
+    try:
+        trial.write_text("trial\n", encoding="ascii")
+        trial.unlink()
+    except OSError as error:
+        print(f"no label can be printed: {error}")
+        return 1
+    print("labels can be printed")
+    return 0
+
+
+def waiting(arguments: list[str]) -> int:
+    """Read only: a job that waits in a state of its own waits for a person."""
+    connection = connect(str(DATABASE))
+    for row in connection.execute("select state, count(*) as jobs, min(id) as first from job group by state"):
+        print(f"{row['state']}: {row['jobs']} jobs, the first is {row['first']}")
+    for row in connection.execute("select name, sql from sqlite_master where type = 'trigger'"):
+        print(f"trigger {row['name']}: {' '.join(row['sql'].split())}")
+    return workers([])
+
+
+def ask_partner(arguments: list[str]) -> int:
+    import http.client
+
+    port = json.loads((HERE / "fleet.json").read_text(encoding="utf-8"))["ports"]["partner"]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3.0)
+    try:
+        connection.request("GET", "/v1/tides", headers={"X-Key": "harbour"})
+        answer = connection.getresponse()
+        body = answer.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        print(f"the hydrographic office does not answer: {error or type(error).__name__}")
+        return 1
+    print(f"HTTP {answer.status} {answer.reason}")
+    if answer.getheader("Retry-After"):
+        print(f"Retry-After: {answer.getheader('Retry-After')}")
+    print(body[:200])
+    return 1 if "--strict" in arguments and answer.status != 200 else 0
 
 
 def try_order(arguments: list[str]) -> int:
@@ -169,6 +299,17 @@ TOOLS = {
     "newest-copy": newest_copy,
     "database-locked": database_locked,
     "database-holders": database_holders,
+    "lock-holder": lock_holder,
+    "end-report": end_report,
+    "stock-lock": stock_lock,
+    "stock-health": stock_health,
+    "old-exports": old_exports,
+    "memory": memory,
+    "search": search,
+    "labels-writable": labels_writable,
+    "waiting": waiting,
+    "ask-partner": ask_partner,
+    "tides-health": lambda _: health("tides"),
     "try-order": try_order,
 }
 

@@ -18,14 +18,18 @@ import threading
 import time
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
-from desk import LEASE_S, SLOTS, connect, leave, prepare, say, transaction
+from desk import LEASE_S, SLOTS, connect, leave, obey_permissions, prepare, say, transaction
 
 RENEW_S = 0.35
 IDLE_S = 0.1
 LINE_S = 0.02
 STALE_S = 2.0
 GATHER_S = 30.0
+AFTER_TROUBLE_S = 0.5
+KEEP_LABELS = 50
+DUE = "state = 'queued' and (due_at is null or due_at <= ?)"
 
 
 class Worker:
@@ -33,11 +37,15 @@ class Worker:
 
     def __init__(self, database: str, name: str, prefetch: int, pace_s: float) -> None:
         prepare(database)
+        self.exports = Path(database).resolve().parent.parent / "exports"
+        labels = Path(database).resolve().parent.parent / "labels"
+        self.labels = labels if labels.is_dir() else None
         self.path, self.name, self.prefetch, self.pace_s = database, name, prefetch, pace_s
         self.database = connect(database, 5.0)
         self.generation = self.register()
         self.confirmed = 0
         self.ready = False
+        self.trouble = ""
         self.beat = time.monotonic()
 
     def register(self) -> int:
@@ -70,16 +78,17 @@ class Worker:
     def claim(self, wanted: int) -> list[sqlite3.Row]:
         """Up to `wanted` jobs, never more than the free slots. Looks before it takes the write lock."""
         database = self.database
-        if database.execute("select 1 from job where state = 'queued' limit 1").fetchone() is None:
+        now = time.time()
+        if database.execute(f"select 1 from job where {DUE} limit 1", (now,)).fetchone() is None:
             return []
         with transaction(database):
             held = database.execute("select count(*) from job where state = 'claimed'").fetchone()[0]
             now = time.time()
             rows = database.execute(
                 "update job set state = 'claimed', claimed_by = ?, generation = ?, claimed_at = ?, lease_until = ?,"
-                " attempts = attempts + 1 where id in (select id from job where state = 'queued'"
-                " order by priority desc, id limit ?) returning id, order_id",
-                (self.name, self.generation, now, now + LEASE_S, max(0, min(wanted, SLOTS - held))),
+                f" attempts = attempts + 1 where id in (select id from job where {DUE}"
+                " order by priority desc, id limit ?) returning id, order_id, file",
+                (self.name, self.generation, now, now + LEASE_S, now, max(0, min(wanted, SLOTS - held))),
             ).fetchall()
         return rows
 
@@ -92,6 +101,10 @@ class Worker:
         for line in json.loads(order["lines"]) if order else []:
             time.sleep(LINE_S)
             total += line["count"] * line["cents"]
+        if job["file"] and not self.read_file(job):
+            return
+        if job["order_id"]:
+            self.print_label(int(job["order_id"]), total)
         now = time.time()
         with transaction(self.database) as database:
             done = database.execute(
@@ -105,6 +118,26 @@ class Worker:
                     (total, now, job["order_id"]),
                 )
         self.confirmed += done
+        if done and job["file"] and job["order_id"]:
+            (self.exports / job["file"]).unlink(missing_ok=True)  # the box is packed; sheets stay
+
+    def read_file(self, job: sqlite3.Row) -> bool:
+        """Print the packing list, or send the sheet. Without its file a job has failed, for a person to look at."""
+        try:
+            return bool((self.exports / job["file"]).read_bytes())
+        except OSError as error:
+            say(f"{self.name}: job {job['id']} has lost its file: {error}")
+            self.database.execute(
+                "update job set state = 'failed', lease_until = null where id = ? and claimed_by = ? and generation = ?",
+                (job["id"], self.name, self.generation),
+            )
+            return False
+
+    def print_label(self, order: int, total: int) -> None:
+        """Lay the label into the printer's folder, which holds the newest ones. Raises `OSError`."""
+        if self.labels is not None:
+            (self.labels / f"order-{order}.txt").write_text(f"order {order}: {total / 100:.2f}\n", encoding="ascii")
+            (self.labels / f"order-{order - KEEP_LABELS}.txt").unlink(missing_ok=True)
 
     def put_back(self) -> None:
         """Give back everything claimed, before the end."""
@@ -137,6 +170,14 @@ class Worker:
                 say(f"{self.name}: database: {error}")
                 self.put_back_patiently()
                 continue
+            except OSError as error:
+                self.trouble = f"no label can be printed: {error}"
+                say(f"{self.name}: {self.trouble}")
+                self.put_back_patiently()
+                time.sleep(AFTER_TROUBLE_S)
+                continue
+            if jobs:
+                self.trouble = ""
             self.ready = True
             if not jobs:
                 time.sleep(IDLE_S)
@@ -165,6 +206,8 @@ class Worker:
             "confirmed": self.confirmed,
             "quiet_s": round(quiet_s, 2),
         }
+        if self.trouble:
+            return 503, {"ok": False, "why": self.trouble, **facts}
         if not self.ready:
             return 503, {"ok": False, "why": "starting: nothing confirmed yet", **facts}
         if quiet_s > STALE_S:
@@ -203,6 +246,7 @@ def main() -> None:
     parser.add_argument("--prefetch", type=int, default=1, help="jobs claimed at once")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds that every job takes longer")
     given = parser.parse_args()
+    obey_permissions(Path(given.database).parent)
     worker = Worker(given.database, given.name, given.prefetch, given.pace)
     if given.port:
         serve_health(worker, given.port)
