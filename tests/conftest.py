@@ -127,6 +127,18 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[TOKEN_VARIABLE] = uuid.uuid4().hex
 
 
+LONGEST_FIRST = ("journeys/test_drill.py", "journeys", "lab", "docs", "contract", "unit")
+"""What starts programs and waits for them begins first, so that the quick tests fill the end of the suite."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def turn(item: pytest.Item) -> int:
+        path = Path(item.path).as_posix()
+        return next((n for n, part in enumerate(LONGEST_FIRST) if f"/tests/{part}" in path), len(LONGEST_FIRST))
+
+    items.sort(key=turn)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         require(*marker.args)

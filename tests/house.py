@@ -89,7 +89,7 @@ class House:
             log = (self.root / f"{name}.log").open("ab")
             self.programs[name] = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | self.environment)
         if "main" in (names or ("main",)):
-            self.until(lambda: self.get("/health"), 20, "main answers")
+            self.until(lambda: self.get("/status"), 30, "main answers")
 
     def kill(self, *names: str) -> None:
         """kill -9, and wait until they are gone."""

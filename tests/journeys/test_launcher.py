@@ -288,7 +288,7 @@ def test_wk_test_runs_every_tool_and_gives_its_arguments_to_pytest_only(ready: C
         ready.extra = {"BROKEN": broken}
         code, out, _ = ready.run("test")
         assert code == 1 and "FAILED" in out and "all passed" not in out, broken
-        assert "pytest called with ['-n', '3', '--dist', 'loadfile']" in out, (
+        assert "pytest called with ['-n', '3', '--dist', 'loadfile', '--no-loadscope-reorder']" in out, (
             "a failing static check must not hide the tests"
         )
 

@@ -238,7 +238,7 @@ def test_a_job_without_its_file_fails_and_is_not_called_done(places: Places) -> 
 def test_a_packing_list_goes_when_its_order_is_confirmed(places: Places) -> None:
     control(places, "stop", "load")
     assert outside.works(places.ports())
-    assert eventually(lambda: not list(places.exports.glob("packing-*")))
+    assert eventually(lambda: not list(places.exports.glob("packing-*")), 40.0), "also those that queued before"
     assert control(places, "start", "load")[0] == 0
 
 

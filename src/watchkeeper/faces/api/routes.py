@@ -160,7 +160,12 @@ class NewPing(Schema):
 def health(request: HttpRequest) -> HttpResponse:
     """200 while watchkeeper is alive as a whole, 503 with the reasons when checks, flips, outbox or disk are stuck."""
     faults = application().own.health.faults()
-    return api.create_response(request, {"health": {"ok": not faults, "faults": faults}}, status=503 if faults else 200)
+    told: dict[str, Any] = {"health": {"ok": not faults, "faults": faults}}
+    if faults:
+        told |= {"error": {"kind": "problem", "sentence": " ".join(faults), "hint": "See more: wk doctor."}}
+    answer = api.create_response(request, told, status=503 if faults else 200)
+    vars(answer)["_has_been_logged"] = True  # Django would write an error into the log each time somebody asks
+    return answer
 
 
 @api.get("/status")

@@ -105,7 +105,6 @@ def _wait_ready(places: Places, process: subprocess.Popen[bytes]) -> None:
                 f"The watch ended with exit code {code}: {_last_words(places)}", f"Log: {places.directory}/watch.log."
             )
         try:
-            client.get("/health")
             if client.get("/status")["status"]["watch"].get("running"):
                 return
         except WatchkeeperError:
