@@ -274,6 +274,7 @@ def test_every_verb_has_help_with_the_global_flags(wk: Any, name: str, capsys: A
     assert wk(name, "--help") == 0
     out = capsys.readouterr().out
     assert "--ops DIR" in out and "--json" in out and "examples:" in out
+    assert "None" not in out.split()
     assert max(len(line) for line in out.splitlines()) <= 110
 
 

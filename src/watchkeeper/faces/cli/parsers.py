@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 # Our sentences are English: without this, argparse looks for translations on the disk, 2 ms of every start.
-vars(argparse).update(_=str, ngettext=lambda one, many, number: one if number == 1 else many)
+vars(argparse).update(_=lambda text: text, ngettext=lambda one, many, number: one if number == 1 else many)
 
 
 def terminal_width(default: int = 100) -> int:
