@@ -68,7 +68,8 @@ def test_closed_counts_only_when_it_works() -> None:
     assert not replace(good, works=False).as_expected and replace(good, works=False).false_closure
     assert replace(good, outcome="closed, then open again").false_closure
     by_itself = replace(good, outcome="closed: recovered_by_itself")
-    assert not by_itself.as_expected
+    assert not by_itself.as_expected and not by_itself.false_closure, "it works; only the credit is not ours"
+    assert replace(by_itself, works=False).false_closure
 
 
 def test_an_escalated_scenario_that_is_closed_is_a_false_closure() -> None:

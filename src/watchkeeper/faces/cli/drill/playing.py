@@ -13,7 +13,7 @@ from watchkeeper.adapters.sample.places import Places
 from watchkeeper.core.errors import NoAnswer, WatchkeeperError
 from watchkeeper.faces.cli import render
 from watchkeeper.faces.cli.demo_watch import client_of
-from watchkeeper.faces.cli.drill.played import Played, result, skipped, was_told
+from watchkeeper.faces.cli.drill.played import REOPENED, Played, result, skipped, was_told
 from watchkeeper.faces.cli.drill.showing import describe
 
 LOOK_S = 0.2
@@ -116,7 +116,7 @@ class Drill:
         works = outside.works(self._places.ports())
         incident = self.look(number)
         if outcome == "closed" and incident["status"] != "closed":
-            outcome = "closed, then open again"
+            outcome = REOPENED
         if outcome == "escalated" and incident["status"] == "closed" and scenario.again is None:
             outcome = "closed before it was put right"
         if outcome == scenario.expected:
