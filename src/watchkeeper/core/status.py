@@ -71,7 +71,8 @@ def _what_fails(
     if not failing:
         names = ", ".join(each.service.name for each in unseen)
         return f"Nothing is known to fail, but {names} cannot be seen: {unseen[0].reason}."
-    worst = max(failing, key=lambda each: each.state.rank)
+    # the cause leads: what is held under another incident fails because of it
+    worst = max(failing, key=lambda each: (each.held_under is None, each.state.rank))
     since = f" for {format_duration(now - worst.since)}" if worst.since else ""
     if len(failing) == 1:
         return f"{worst.service.name} is {worst.state}{since}: {worst.reason}."

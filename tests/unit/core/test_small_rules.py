@@ -119,6 +119,9 @@ def test_the_sentence_of_truth() -> None:
     assert sentence(calm, (), 0, "", NOW) == "All 2 checks are OK."  # type: ignore[arg-type]
     bad = states(("shop", State.CRIT), ("docs", State.OK))
     assert sentence(bad, (), 0, "", NOW) == "shop is CRIT for 2 min: web: status 0, limit 200."  # type: ignore[arg-type]
+    held, cause = states(("counter", State.CRIT), ("shop", State.WARN))
+    both = (replace(held, held_under=3), cause)  # type: ignore[type-var]
+    assert sentence(both, (), 0, "", NOW).startswith("shop is WARN for 2 min")  # type: ignore[arg-type]
     fresh = states(("shop", State.OK), ("docs", State.OK))
     later = replace(fresh[1], checks=(("docs/web", None),))  # type: ignore[type-var]
     said = sentence((fresh[0], later), (), 0, "", NOW)  # type: ignore[arg-type]
