@@ -8,9 +8,10 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -41,6 +42,7 @@ from watchkeeper.services.steps import StepRunner
 from watchkeeper.store.evidence import EvidenceStore
 from watchkeeper.store.writer import Store
 
+T = TypeVar("T")
 DAY = 86400.0
 ADA = Actor("person", "ada")
 AGENT = Actor("agent", "helper")
@@ -210,6 +212,31 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def grant(desk: Desk, days: float = 90) -> None:
     desk.grants.add("shop/runbooks/web.md", ADA, days)
+
+
+def test_a_proof_that_looks_after_every_commit_never_takes_our_fix_for_a_recovery(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.open()
+    grant(desk)
+    held, write, looking = desk.holder.current.checks["shop/web"], desk.store.write, False
+
+    def write_and_look(work: Callable[[Session], T]) -> T:
+        nonlocal looking
+        result = write(work)
+        if desk.fixed and not looking:
+            looking = True
+            desk.incidents.prove()
+            looking = False
+        return result
+
+    monkeypatch.setattr(desk.store, "write", write_and_look)
+    at = desk.clock() + 30.0  # later than the fix, so that it is the order of our own rows that decides
+    desk.journal.good[held.key] = [
+        Judged(Reading(held.key, at + n, 0.01), Verdict(State.OK, "exit code 0"), held.rule_hash) for n in (0, 1)
+    ]
+    incident = desk.incidents.get(desk.fails().id)
+    assert desk.fixed and incident.status is Status.CLOSED and incident.ending == "fixed"
 
 
 # ---- why it did not act ------------------------------------------------------------------------------------------------

@@ -51,11 +51,22 @@ async def units(app1: Machine, watcher: Watcher) -> None:
     assert (await watcher.unit("nosuch.service"))[:3] == (False, False, "not-found")
 
 
+async def asked_again(watcher: Watcher) -> Mapping[str, Value]:
+    """The answer of a fresh connection; a question may meet the end of the old one."""
+    for _ in range(5):
+        try:
+            return await watcher.ask("clock")
+        except AssertionError as error:
+            if "was lost before the command answered" not in str(error):
+                raise
+    return await watcher.ask("clock")
+
+
 async def clock(app1: Machine, watcher: Watcher) -> None:
     right = await watcher.ask("clock")
     assert float(right["offset"] or 0) <= float(right["uncertainty"] or 0) + 0.01
     await asyncio.to_thread(app1.shift_clock, "+1h")  # our side meanwhile sees its connection end
-    wrong = await watcher.ask("clock")
+    wrong = await asked_again(watcher)
     assert float(wrong["ahead"] or 0) == pytest.approx(3600, abs=2)
     assert "ahead of ours" in str(wrong["problem"])
 

@@ -92,9 +92,8 @@ class Segments:
             )
             return self._save(done, run.fence)
         ended = self._read(run, step) if step.plan.risk == "read" else self._change_in_turn(run, step)
-        if ended is None or not self._save(ended, run.fence):
+        if ended is None or not self._save_ended(run, ended):
             return False
-        self._note_step(run, ended)
         return self._go_on(run, ended)
 
     def _go_on(self, run: Run, step: RunStep) -> bool:
@@ -252,28 +251,36 @@ class Segments:
     def _save(self, step: RunStep, fence: int) -> bool:
         return self._store.write(lambda session: session.save_step(step, fence))
 
-    def _note_step(self, run: Run, step: RunStep) -> None:
-        """The run and the incident learn that a step ended; a changing step moves the line after which proof counts."""
-        if run.incident is None and step.plan.risk == "read":
-            return
+    def _save_ended(self, run: Run, step: RunStep) -> bool:
+        """The end of a step, and what run and incident learn of it, in one transaction.
+
+        Otherwise the proof could look in between: a fix that is done, and no line yet after which proof counts.
+        """
         now = self._clock()
+
+        def work(session: Session) -> bool:
+            if not session.save_step(step, run.fence):
+                return False
+            self._note_step(session, run, step, now)
+            return True
+
+        return self._store.write(work)
+
+    def _note_step(self, session: Session, run: Run, step: RunStep, now: float) -> None:
+        """A changing step moves the line after which proof counts; the timeline tells of every step."""
         changed = step.plan.risk != "read" and step.state is not StepState.REFUSED
-
-        def work(session: Session) -> None:
-            if changed:
-                session.save_run(replace(session.run(run.id), last_change_at=now))
-                self._mark_incident(session, run, last_change_at=now)
-            if run.incident is None:
-                return
-            how = "" if step.exit_code is None else f", exit code {step.exit_code}"
-            text = f"{step.plan.phase}: {step.plan.title or step.plan.id} on {step.plan.host} {step.state}{how}"
-            text += f": {step.message}" if step.message else "."
-            kind: EventKind = "change" if changed else "step"
-            session.add_event(
-                Event(0, run.incident, now, kind, run.actor, text, detail={"run": run.id, "step": step.index})
-            )
-
-        self._store.write(work)
+        if changed:
+            session.save_run(replace(session.run(run.id), last_change_at=now))
+            self._mark_incident(session, run, last_change_at=now)
+        if run.incident is None:
+            return
+        how = "" if step.exit_code is None else f", exit code {step.exit_code}"
+        text = f"{step.plan.phase}: {step.plan.title or step.plan.id} on {step.plan.host} {step.state}{how}"
+        text += f": {step.message}" if step.message else "."
+        kind: EventKind = "change" if changed else "step"
+        session.add_event(
+            Event(0, run.incident, now, kind, run.actor, text, detail={"run": run.id, "step": step.index})
+        )
 
     def _diagnosed(self, run: Run) -> None:
         """Once, when the diagnosis is over: its outputs are on the incident."""
