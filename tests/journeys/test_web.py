@@ -104,7 +104,7 @@ class Markup(HTMLParser):
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house = House(tmp_path_factory.mktemp("web"))
     (house.root / "archive").mkdir()
-    lines = "for i in 1 2 3; do date +line-%s.%N; sleep 0.7; done"
+    lines = "for i in 1 2 3 4 5 6; do date +line-%s.%N; sleep 0.7; done"
     slow = f"{lines}; echo '{ATTACK}'; touch {house.flags / 'shop'}"
     house.service("shop", fix=slow.replace("document.title='owned'", "document.title=1"), mode="propose")
     house.service("archive", fix=f"rm -rf {house.root}/archive && touch {house.flags / 'archive'}", mode="propose")
