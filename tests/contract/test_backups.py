@@ -93,6 +93,8 @@ def test_while_it_is_written_to_every_backup_is_whole_and_no_writer_waits_in_vai
 
         thread = threading.Thread(target=busy)
         thread.start()
+        while not written:  # the first entries are the fixture's own, without evidence
+            time.sleep(0.01)
         found = [backups.make(state, tmp_path / "to", now=NOW + n) for n in range(4)]
         stop.set()
         thread.join()

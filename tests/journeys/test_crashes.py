@@ -58,6 +58,23 @@ def test_killed_in_the_middle_of_a_changing_step(house: House, victims: tuple[st
     )
 
 
+def test_a_watch_that_is_away_after_the_fix_is_no_failed_fix(house: House) -> None:
+    """Longer than `prove_within` nobody looks: unknown is a state, and the fix is not done a second time."""
+    started(house)
+    in_the_middle_of_the_step(house)
+    house.kill("watch")
+    run = house.until(lambda: _verifying(house), 20, "the fix is done and waits for its proof")
+    time.sleep(6)
+    assert house.get(f"/runs/{run}")["run"]["state"] == "verifying"
+    house.start("watch")
+    incident = house.closed("slow", 30)
+    assert (incident["ending"], counted(house)) == ("fixed", ["ran"])
+
+
+def _verifying(house: House) -> int:
+    return next((run["id"] for run in house.get("/runs")["runs"] if run["state"] == "verifying"), 0)
+
+
 def _keys(house: House) -> set[str]:
     return {json.loads(page)["key"] for page in house.pages()}
 

@@ -35,7 +35,7 @@ class Beats:
             ("flips", FLIPS_S, self._flips),
             ("proof", PROOF_S, app.incidents.prove),
             ("hurry", 1.0, app.incidents.hurry),
-            ("expiry", EXPIRY_S, app.runs.expire),
+            ("expiry", EXPIRY_S, app.deadlines.expire),
             ("sweep", SWEEP_S, app.recorder.sweep),
             ("outbox", OUTBOX_S, app.outbox.deliver_due),
             ("inventory", INVENTORY_S, self._inventory),

@@ -30,6 +30,7 @@ from watchkeeper.services.automation import Automation
 from watchkeeper.services.automation_report import AutomationReports
 from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.changes import Changes
+from watchkeeper.services.deadlines import Deadlines
 from watchkeeper.services.doctor import Doctor, Surroundings
 from watchkeeper.services.doctor.channels import ChannelTests
 from watchkeeper.services.grants import Grants
@@ -68,6 +69,7 @@ class Application:
     recorder: WatchRecorder
     incidents: Incidents
     runs: Runs
+    deadlines: Deadlines
     grants: Grants
     automation: Automation
     automation_reports: AutomationReports
@@ -170,6 +172,7 @@ def _assemble(
         recorder=WatchRecorder(store, journal, holder, responder, clock),
         incidents=Incidents(store, journal, watch, holder, clock),
         runs=Runs(store, evidence, engine, steps, responder, holder, clock, measurer),
+        deadlines=Deadlines(store, journal, engine, responder, holder, clock),
         grants=Grants(store, responder, holder, clock),
         automation=automation,
         automation_reports=AutomationReports(store, responder, holder, clock),

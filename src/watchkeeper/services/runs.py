@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from watchkeeper.core.actors import Actor
@@ -18,7 +18,7 @@ from watchkeeper.services.filling import Filled, keep
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, EnginePort, EvidencePort, Session, StorePort
 from watchkeeper.services.responses import Responder, escalate, new_run
-from watchkeeper.services.segments import NOT_REACHED, end_run
+from watchkeeper.services.segments import NOT_REACHED, end_run, void_approvals, waiting_id
 from watchkeeper.services.steps import StepRunner
 
 log = logging.getLogger(__name__)
@@ -238,8 +238,8 @@ class Runs:
         def work(session: Session) -> Run:
             run = session.run(number)
             self._pending_any(run)
-            self._void(session, run, "denied", actor.name)
-            why = f"{actor.name} denied step {run.parked_why and _waiting_id(run)}" + (f": {reason}" if reason else "")
+            void_approvals(session, run, "denied", actor.name, self._clock())
+            why = f"{actor.name} denied step {run.parked_why and waiting_id(run)}" + (f": {reason}" if reason else "")
             return end_run(session, self._responder, self._holder, number, RunState.FAILED, why, self._clock())
 
         return self._store.write(work)
@@ -247,11 +247,6 @@ class Runs:
     def _pending_any(self, run: Run) -> None:
         if run.state is not RunState.PARKED:
             raise Usage(f"Run {run.id} waits for nothing: it is {run.state}.", f"Look at it: wk runs show {run.id}.")
-
-    def _void(self, session: Session, run: Run, decided: str, who: str) -> None:
-        now = self._clock()
-        for approval in session.approvals(run=run.id, pending=True):
-            session.save_approval(replace(approval, decided=decided, decided_at=now, decided_by=who))  # type: ignore[arg-type]
 
     def cancel(self, number: int, actor: Actor) -> Run:
         """End a run: what waits never starts; a command at work is ended with its process group, remote too."""
@@ -272,7 +267,7 @@ class Runs:
         return run
 
     def _cancel_row(self, session: Session, run: Run, message: str) -> None:
-        self._void(session, run, "expired", "watchkeeper")
+        void_approvals(session, run, "expired", "watchkeeper", self._clock())
         for step in run.steps:
             if step.state in (StepState.PLANNED, StepState.WAITS):
                 session.save_step(replace(step, state=StepState.CANCELLED, message=message), run.fence)
@@ -287,7 +282,7 @@ class Runs:
         def work(session: Session) -> Run:
             run = session.run(number)
             if run.state is RunState.PARKED:
-                self._void(session, run, "expired", actor.name)
+                void_approvals(session, run, "expired", actor.name, self._clock())
                 for step in run.steps:
                     if step.state is StepState.WAITS:
                         session.save_step(replace(step, state=StepState.PLANNED), run.fence)
@@ -323,66 +318,11 @@ class Runs:
             who = actor.name if actor else "watchkeeper"
             session.add_event(Event(0, run.incident, self._clock(), "run", who, text, detail={"run": run.id}))
 
-    # ---- beats -------------------------------------------------------------------------------------------------------
-
-    def expire(self) -> None:
-        """End runs whose approval was not given in time, and runs whose proof did not come in time or is not waited for."""
-        now = self._clock()
-        with self._store.read() as session:
-            late = [each for each in session.approvals(pending=True) if each.expires_at <= now]
-            verifying = session.runs((RunState.VERIFYING,), limit=100)
-            unproven = [run for run in verifying if self._proof_is_late(run, now) or self._superseded(session, run)]
-        for number in sorted({approval.run for approval in late}):
-            self._in_transaction(number, RunState.PARKED, self._expire_one)
-        for run in unproven:
-            self._in_transaction(run.id, RunState.VERIFYING, self._unproven_one)
-
-    def _in_transaction(self, number: int, state: RunState, act: Callable[[Session, Run], None]) -> None:
-        def work(session: Session) -> None:
-            run = session.run(number)
-            if run.state is state:
-                act(session, run)
-
-        self._store.write(work)
-        self._engine.nudge()
-
-    def _expire_one(self, session: Session, run: Run) -> None:
-        self._void(session, run, "expired", "watchkeeper")
-        why = f"nobody decided on step {_waiting_id(run)} in time"
-        end_run(session, self._responder, self._holder, run.id, RunState.FAILED, why, self._clock())
-
-    def _unproven_one(self, session: Session, run: Run) -> None:
-        why = f"not proven: {self._proof_text(session, run)}"
-        end_run(session, self._responder, self._holder, run.id, RunState.UNPROVEN, why, self._clock())
-
-    def _proof_text(self, session: Session, run: Run) -> str:
-        incident = session.incident(run.incident or 0)
-        missing = [
-            f"{held.check} {held.proof_count} of {held.needed}" for held in incident.checks if held.proven_at is None
-        ]
-        return ", ".join(missing) + " good readings after the fix"
-
-    def _superseded(self, session: Session, run: Run) -> bool:
-        """Whether another failing check of the incident has an answer of its own that waits behind this proof."""
-        if run.incident is None:
-            return False
-        return self._responder.better_answer(session, session.incident(run.incident), run) is not None
-
-    def _proof_is_late(self, run: Run, now: float) -> bool:
-        response = self._responder.response(run.response)
-        within_s = response.prove_within_s if response else 60.0
-        return now - (run.last_change_at or run.started_at or run.created_at) > within_s
-
 
 def _step(run: Run, index: int) -> RunStep:
     if not 0 <= index < len(run.steps):
         raise NotFound(f"Run {run.id} has no step {index}.", f"It has {len(run.steps)} steps: wk runs show {run.id}.")
     return run.steps[index]
-
-
-def _waiting_id(run: Run) -> str:
-    waiting = [step.plan.id for step in run.steps if step.state in (StepState.WAITS, StepState.INTERRUPTED)]
-    return " or ".join(waiting) or "?"
 
 
 def _reset(step: RunStep) -> StepState:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from watchkeeper.core.checks.values import Value
 from watchkeeper.core.errors import NoAnswer
@@ -405,6 +406,18 @@ def end_run(
     elif state in (RunState.FAILED, RunState.DONE):
         escalate(session, holder.current, incident.id, now, message)
     return ended
+
+
+def void_approvals(session: Session, run: Run, decided: Literal["denied", "expired"], who: str, now: float) -> None:
+    """Every request of the run that is still open is decided; none of them can be used any more."""
+    for approval in session.approvals(run=run.id, pending=True):
+        session.save_approval(replace(approval, decided=decided, decided_at=now, decided_by=who))
+
+
+def waiting_id(run: Run) -> str:
+    """The steps a person is asked about, by their ids."""
+    waiting = [step.plan.id for step in run.steps if step.state in (StepState.WAITS, StepState.INTERRUPTED)]
+    return " or ".join(waiting) or "?"
 
 
 def _picks(run: Run, step: RunStep) -> list[RunStep]:

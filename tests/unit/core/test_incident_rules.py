@@ -188,3 +188,19 @@ def test_a_check_that_was_lost_stays_lost_when_it_flips_again_under_its_old_rule
     held = rules.extended(lost, a_flip(at=T0 + 10), None, a_check())
     done = examined(held, readings((T0 + 14, State.OK), (T0 + 15, State.OK)))
     assert rules.ending_of(done) is None
+
+
+@pytest.mark.parametrize(
+    ("looks", "now", "late"),
+    [
+        ([[101.0, 102.0]], 106.0, True),  # asked at once, and more than 4 s have passed since
+        ([[101.0, 102.0]], 104.5, False),  # asked first at 101, so the time ends at 105
+        ([[]], 400.0, False),  # nobody has looked yet: nothing is known
+        ([[]], 100.0 + 4 + rules.BLIND_S + 1, True),  # a person is asked in the end
+        ([[101.0], []], 106.0, False),  # one of two checks was not asked yet
+        ([[101.0], [130.0]], 133.0, False),
+        ([], 105.0, True),  # nothing left to ask
+    ],
+)
+def test_the_time_for_a_proof_runs_while_somebody_looks(looks: list[list[float]], now: float, late: bool) -> None:
+    assert rules.proof_is_late(100.0, 4.0, looks, now) is late

@@ -13,6 +13,8 @@ from watchkeeper.core.inventory.values import Check, Inventory, Response, Servic
 RECURRENCE_S = 24 * 3600.0
 """A service that fails again within this time after a closing reopens the old incident."""
 
+BLIND_S = 600.0
+"""How long an unproven fix waits for the watch to look again, before a person is asked."""
 
 ANSWERED = (State.OK, State.WARN, State.CRIT)
 """A host that could not be reached is proven by answers; what they say is the business of the services on it."""
@@ -153,6 +155,20 @@ def examine(incident: Incident, held: FailingCheck, check: Check | None, reading
     count = count_proof(readings, proof_after(incident, held), held.rule_hash, good=good)
     proven = readings[-1].reading.at if readings and count >= held.needed else None
     return replace(held, proof_count=count, proven_at=proven)
+
+
+def proof_is_late(since: float, within_s: float, looks: Sequence[Sequence[float]], now: float) -> bool:
+    """Whether the proof of a fix is overdue: within_s counts from when each unproven check could first be asked again.
+
+    looks: per unproven check the times it was asked since the change, oldest first. While nobody looks (the watch is
+    away) nothing is known, so the fix is not called failed and not done again; after BLIND_S it is all the same.
+    """
+    if now - since > within_s + BLIND_S:
+        return True
+    if any(not asked for asked in looks):
+        return False
+    first = max((asked[0] for asked in looks), default=since)
+    return now - max(since, first) > within_s
 
 
 def ending_of(incident: Incident, fix_holds: bool = True) -> Ending | None:
