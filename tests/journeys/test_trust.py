@@ -28,6 +28,7 @@ from watchkeeper.core.runs.values import Run, RunState, StepState
 from watchkeeper.faces.api.render import report_json
 from watchkeeper.faces.cli.automation import page
 from watchkeeper.services import segments as segments_module
+from watchkeeper.services.approvals import Approvals
 from watchkeeper.services.automation import Automation
 from watchkeeper.services.automation_report import AutomationReports
 from watchkeeper.services.blast_radius import Measurer
@@ -127,6 +128,7 @@ class Desk:
         steps = StepRunner(self.hosts, evidence, list, self.clock, uuid.uuid4().hex[:12])
         self.segments = Segments(self.store, steps, responder, self.holder, self.clock, measurer)
         self.runs = Runs(self.store, evidence, engine, steps, responder, self.holder, self.clock, measurer)
+        self.approvals = Approvals(self.store, engine, responder, self.holder, self.clock, measurer)
         self.grants = Grants(self.store, responder, self.holder, self.clock)
         self.automation = Automation(self.store, self.clock)
         self.incidents = Incidents(self.store, self.journal, None, self.holder, self.clock)  # type: ignore[arg-type]
@@ -182,7 +184,7 @@ class Desk:
         self.incidents.prove()
 
     def approve(self, run: Run) -> Run:
-        self.runs.approve(run.id, ADA)
+        self.approvals.approve(run.id, ADA)
         self.work()
         return self.runs.get(run.id)
 
@@ -406,27 +408,27 @@ def test_a_value_is_given_while_approving_and_is_part_of_what_is_approved(desk: 
     desk.open()
     grant(desk)
     run = desk.run_of(desk.fails())
-    before = desk.runs.approvals(run.id, pending=True)[0]
+    before = desk.approvals.of_run(run.id, pending=True)[0]
     with pytest.raises(Usage, match="needs a value for name"):
-        desk.runs.approve(run.id, ADA)
+        desk.approvals.approve(run.id, ADA)
     with pytest.raises(Forbidden):
-        desk.runs.fill(run.id, AGENT, {"name": "fixed"})
+        desk.approvals.fill(run.id, AGENT, {"name": "fixed"})
     with pytest.raises(Usage, match="asks for no value named nam"):
-        desk.runs.fill(run.id, ADA, {"nam": "fixed"})
+        desk.approvals.fill(run.id, ADA, {"nam": "fixed"})
     for evil in ("x; reboot", "$(id)", "../../etc/x", "-rf", ""):
         with pytest.raises(Usage):
-            desk.runs.fill(run.id, ADA, {"name": evil})
-    desk.runs.fill(run.id, ADA, {"name": "wrong"})
-    filled = desk.runs.fill(run.id, ADA, {"name": "fixed"})
+            desk.approvals.fill(run.id, ADA, {"name": evil})
+    desk.approvals.fill(run.id, ADA, {"name": "wrong"})
+    filled = desk.approvals.fill(run.id, ADA, {"name": "fixed"})
     assert filled.state is RunState.PARKED and not desk.fixed, "nothing runs before it is approved"
     step = next(step for step in filled.steps if step.state is StepState.WAITS)
     assert step.plan.text.strip() == f"touch {desk.data}/fixed"
     assert "ada gave name" in desk.incidents.get(run.incident or 0).why_not_acted
-    after = desk.runs.approvals(run.id, pending=True)
+    after = desk.approvals.of_run(run.id, pending=True)
     assert len(after) == 1 and after[0].binds != before.binds and after[0].expires_at == before.expires_at
     with pytest.raises(Usage, match="not the text that was shown"):
-        desk.runs.approve(run.id, ADA, binds=before.binds)
-    desk.runs.approve(run.id, ADA, binds=after[0].binds)
+        desk.approvals.approve(run.id, ADA, binds=before.binds)
+    desk.approvals.approve(run.id, ADA, binds=after[0].binds)
     desk.work()
     assert desk.fixed and not (desk.data / "wrong").exists()
     assert f"{desk.data}/fixed" in line(desk.runs.get(run.id).blast_radius)
@@ -436,7 +438,7 @@ def test_a_value_is_for_the_later_steps_too(desk: Desk) -> None:
     desk.write(fix=f"touch {desk.data}/<name>\n```\n\n```bash\ntouch {desk.data}/<name>.second")
     desk.open()
     run = desk.run_of(desk.fails())
-    desk.runs.fill(run.id, ADA, {"name": "fixed"})
+    desk.approvals.fill(run.id, ADA, {"name": "fixed"})
     desk.approve(run)
     again = desk.runs.get(run.id)
     assert again.state is RunState.PARKED, "each changing step asks by itself"
@@ -452,10 +454,10 @@ def test_values_are_refused_when_the_text_changed_or_the_run_moved_on(desk: Desk
     desk.holder.refresh()
     desk.holder.refresh()
     with pytest.raises(Usage, match="was changed after this was planned"):
-        desk.runs.fill(run.id, ADA, {"name": "fixed"})
+        desk.approvals.fill(run.id, ADA, {"name": "fixed"})
     desk.runs.cancel(run.id, ADA)
     with pytest.raises(Usage, match="waits for nothing"):
-        desk.runs.fill(run.id, ADA, {"name": "fixed"})
+        desk.approvals.fill(run.id, ADA, {"name": "fixed"})
 
 
 def test_two_people_who_fill_at_once_do_not_mix(desk: Desk) -> None:
@@ -467,7 +469,7 @@ def test_two_people_who_fill_at_once_do_not_mix(desk: Desk) -> None:
     run = desk.run_of(desk.fails())
     inventory = desk.holder.current
     plan = refill(run.plan, inventory.runbooks["runbooks/web.md"], inventory, {"name": "late"})
-    desk.runs.fill(run.id, ADA, {"name": "fixed"})
+    desk.approvals.fill(run.id, ADA, {"name": "fixed"})
     assert run.blast_radius is not None
     late = Filled(run, plan, run.blast_radius, ("name",), "ben", desk.clock())
     with pytest.raises(Locked, match="moved on"):

@@ -26,6 +26,7 @@ from watchkeeper.core.log.chain import Verification
 from watchkeeper.core.runs.values import Run, StepState
 from watchkeeper.engine.embedded import EmbeddedEngine
 from watchkeeper.identity.callers import Door
+from watchkeeper.services.approvals import Approvals
 from watchkeeper.services.automation import Automation
 from watchkeeper.services.automation_report import AutomationReports
 from watchkeeper.services.blast_radius import Measurer
@@ -69,6 +70,7 @@ class Application:
     recorder: WatchRecorder
     incidents: Incidents
     runs: Runs
+    approvals: Approvals
     deadlines: Deadlines
     grants: Grants
     automation: Automation
@@ -172,6 +174,7 @@ def _assemble(
         recorder=WatchRecorder(store, journal, holder, responder, clock),
         incidents=Incidents(store, journal, watch, holder, clock),
         runs=Runs(store, evidence, engine, steps, responder, holder, clock, measurer),
+        approvals=Approvals(store, engine, responder, holder, clock, measurer),
         deadlines=Deadlines(store, journal, engine, responder, holder, clock),
         grants=Grants(store, responder, holder, clock),
         automation=automation,

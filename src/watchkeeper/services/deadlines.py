@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.runs.values import Run, RunState
+from watchkeeper.services.approvals import void_approvals, waiting_id
+from watchkeeper.services.endings import end_run
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, EnginePort, JournalPort, Session, StorePort
 from watchkeeper.services.responses import Responder
-from watchkeeper.services.segments import end_run, void_approvals, waiting_id
 
 PROVE_WITHIN_S = 60.0
 """For a run whose response is no longer in the ops repo."""

@@ -9,17 +9,16 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 from watchkeeper.core.checks.values import Value
 from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Event, EventKind, Incident, Status
-from watchkeeper.core.log.drafts import run_entry
 from watchkeeper.core.runs.modes import Circumstances, Decision, may_start
-from watchkeeper.core.runs.planning import step_digest
-from watchkeeper.core.runs.values import ENDED, Approval, Grant, Run, RunState, RunStep, StepState
+from watchkeeper.core.runs.values import SETTLED, Grant, Run, RunState, RunStep, StepState
+from watchkeeper.services.approvals import request_approvals
 from watchkeeper.services.blast_radius import Measurer
+from watchkeeper.services.endings import end_run
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Clock, Session, StorePort
@@ -28,10 +27,7 @@ from watchkeeper.services.steps import INTERRUPTED, StepRunner
 from watchkeeper.services.turns import HostTurns
 
 log = logging.getLogger(__name__)
-APPROVAL_LASTS_S = 1800.0
 HOST_TURN_S = 60.0
-NOT_REACHED = "not reached"
-SETTLED = (StepState.DONE, StepState.SKIPPED)
 
 
 class Segments:
@@ -311,11 +307,7 @@ class Segments:
             fresh = session.run(run.id)
             if fresh.state is not RunState.RUNNING or fresh.fence != run.fence:
                 return
-            for waiting in _picks(fresh, step):
-                reason = why if waiting.index == step.index else _own_reason(waiting) or why
-                session.save_step(replace(waiting, state=_waits(waiting), message=reason), run.fence)
-                binds = step_digest(waiting.plan, run.plan.runbook_digest)
-                session.add_approval(Approval(0, run.id, waiting.index, binds, now, now + APPROVAL_LASTS_S))
+            request_approvals(session, fresh, step, why, now)
             session.save_run(replace(fresh, state=RunState.PARKED, parked_why=why))
             self._say_waiting(session, fresh, step, refused, now)
 
@@ -369,75 +361,3 @@ class Segments:
         self._store.write(
             lambda session: end_run(session, self._responder, self._holder, run.id, state, message, self._clock())
         )
-
-
-def end_run(
-    session: Session,
-    responder: Responder,
-    holder: InventoryHolder,
-    number: int,
-    state: RunState,
-    message: str,
-    now: float,
-) -> Run:
-    """End a run in the caller's transaction: log a manual one, let the next response act, or escalate.
-
-    A run that was ended meanwhile (its incident closed, a person cancelled it) stays as it ended.
-    """
-    run = session.run(number)
-    if run.state in ENDED:
-        return run
-    ended = replace(run, state=state, ended_at=now, message=message)
-    for step in run.steps:
-        if step.state in (StepState.PLANNED, StepState.WAITS) and state is not RunState.PROVEN:
-            session.save_step(replace(step, state=StepState.SKIPPED, message=NOT_REACHED), run.fence)
-    if run.incident is None:
-        entry = session.append_entry(run_entry(ended))
-        ended = replace(ended, entry=entry.number)
-        session.save_run(ended)
-        return ended
-    session.save_run(ended)
-    session.add_event(
-        Event(0, run.incident, now, "run", run.actor, f"Run {number}: {message}.", detail={"run": number})
-    )
-    incident = session.incident(run.incident)
-    if state is RunState.UNPROVEN:
-        responder.respond(session, incident, now)
-    elif state in (RunState.FAILED, RunState.DONE):
-        escalate(session, holder.current, incident.id, now, message)
-    return ended
-
-
-def void_approvals(session: Session, run: Run, decided: Literal["denied", "expired"], who: str, now: float) -> None:
-    """Every request of the run that is still open is decided; none of them can be used any more."""
-    for approval in session.approvals(run=run.id, pending=True):
-        session.save_approval(replace(approval, decided=decided, decided_at=now, decided_by=who))
-
-
-def waiting_id(run: Run) -> str:
-    """The steps a person is asked about, by their ids."""
-    waiting = [step.plan.id for step in run.steps if step.state in (StepState.WAITS, StepState.INTERRUPTED)]
-    return " or ".join(waiting) or "?"
-
-
-def _picks(run: Run, step: RunStep) -> list[RunStep]:
-    """The steps a person may decide on now: this one, or every member of its menu."""
-    if not step.plan.alternatives:
-        return [step]
-    return [
-        each
-        for each in run.steps
-        if each.plan.alternatives == step.plan.alternatives
-        and each.plan.host == step.plan.host
-        and each.state not in SETTLED
-    ]
-
-
-def _own_reason(step: RunStep) -> str:
-    """Why this one of a menu could not start even when it is picked; "" when it could."""
-    missing = ", ".join(step.plan.missing)
-    return f"Step {step.plan.id} needs a value for {missing}." if missing else step.plan.why
-
-
-def _waits(step: RunStep) -> StepState:
-    return step.state if step.state is StepState.INTERRUPTED else StepState.WAITS

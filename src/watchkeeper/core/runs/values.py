@@ -43,6 +43,10 @@ class StepState(StrEnum):
     CANCELLED = "cancelled"
 
 
+SETTLED = frozenset({StepState.DONE, StepState.SKIPPED})
+"""Steps that a run has behind it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanStep:
     """One command of the frozen plan. text: exact bytes that will run; environment: parameter values.

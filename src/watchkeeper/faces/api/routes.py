@@ -216,7 +216,7 @@ def _whole(app: Application, incident: Incident) -> dict[str, Any]:
         **incident_json(incident),
         "timeline": to_json(app.incidents.timeline(incident.id)),
         "suspects": to_json(app.incidents.suspects(incident)),
-        "runs": [run_json(run, app.runs.approvals(run.id)) for run in app.runs.newest(incident=incident.id)],
+        "runs": [run_json(run, app.approvals.of_run(run.id)) for run in app.runs.newest(incident=incident.id)],
         "notifications": told,
     }
 
@@ -283,8 +283,8 @@ def list_runs(
 @api.get("/runs/{number}")
 def run(request: HttpRequest, number: int) -> dict[str, Any]:
     actor_of(request)
-    runs = application().runs
-    return {"run": run_json(runs.get(number), runs.approvals(number))}
+    app = application()
+    return {"run": run_json(app.runs.get(number), app.approvals.of_run(number))}
 
 
 @api.get("/runs/{number}/steps/{index}/output")
@@ -299,18 +299,18 @@ def output(request: HttpRequest, number: int, index: int, offset: int = 0) -> Ht
 
 @api.post("/runs/{number}/approve")
 def approve(request: HttpRequest, number: int, body: Decide) -> dict[str, Any]:
-    return {"run": run_json(application().runs.approve(number, actor_of(request), body.step, body.binds))}
+    return {"run": run_json(application().approvals.approve(number, actor_of(request), body.step, body.binds))}
 
 
 @api.post("/runs/{number}/values")
 def give_values(request: HttpRequest, number: int, body: Values) -> dict[str, Any]:
-    runs = application().runs
-    return {"run": run_json(runs.fill(number, actor_of(request), body.params), runs.approvals(number))}
+    approvals = application().approvals
+    return {"run": run_json(approvals.fill(number, actor_of(request), body.params), approvals.of_run(number))}
 
 
 @api.post("/runs/{number}/deny")
 def deny(request: HttpRequest, number: int, body: Decide) -> dict[str, Any]:
-    return {"run": run_json(application().runs.deny(number, actor_of(request), body.reason))}
+    return {"run": run_json(application().approvals.deny(number, actor_of(request), body.reason))}
 
 
 @api.post("/runs/{number}/cancel")

@@ -131,7 +131,7 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
     run = app.runs.get(number)
     base = pages.shared(app, "runs")
     waiting = [each for each in base["now"].waiting if each.approval.run == number]
-    decided = [each for each in app.runs.approvals(number) if each.decided]
+    decided = [each for each in app.approvals.of_run(number) if each.decided]
     moved = version(run)
     diagnose, fix, verify = track.of_run(run)
     stations = [track.Station("Diagnose", diagnose), track.Station("Fix", fix), track.Station("Verify", verify)]
@@ -170,7 +170,7 @@ def approve(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
     if index is None or len(binds) != 64:
         raise Usage("The form does not say what was approved.", f"Open run {number} again and use its button.")
     run = app.runs.get(number)
-    asked = next((each for each in app.runs.approvals(number, True) if each.step == index), None)
+    asked = next((each for each in app.approvals.of_run(number, True) if each.step == index), None)
     if asked is not None and asked.binds != binds:
         return pages.told(request, _changed(run, asked, binds), 409)
     step = run.steps[index] if index < len(run.steps) else None
@@ -179,7 +179,7 @@ def approve(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
             f"Step {index + 1} destroys on {step.plan.host}, and the host was not typed. Nothing was done.",
             f"Go back and type {step.plan.host}.",
         )
-    app.runs.approve(number, actor, index, binds)
+    app.approvals.approve(number, actor, index, binds)
     return _back(app.runs.get(number))
 
 
@@ -188,7 +188,7 @@ def values(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
     """POST value-NAME for each missing value: the step still waits, now with its text filled in."""
     given = {name.removeprefix("value-"): value for name, value in request.POST.items() if name.startswith("value-")}
     app = application()
-    return _back(app.runs.fill(number, actor, {name: str(value) for name, value in given.items()}))
+    return _back(app.approvals.fill(number, actor, {name: str(value) for name, value in given.items()}))
 
 
 def _changed(run: Run, asked: Approval, binds: str) -> WatchkeeperError:
@@ -205,7 +205,7 @@ def _changed(run: Run, asked: Approval, binds: str) -> WatchkeeperError:
 def deny(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
     """POST reason: the run ends and people are told."""
     app = application()
-    app.runs.deny(number, actor, request.POST.get("reason", "")[:500])
+    app.approvals.deny(number, actor, request.POST.get("reason", "")[:500])
     return _back(app.runs.get(number))
 
 

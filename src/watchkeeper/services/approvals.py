@@ -1,0 +1,203 @@
+"""Approvals: what a run waits for is asked of a person, bound to the exact bytes, and decided by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from watchkeeper.core.actors import Actor
+from watchkeeper.core.errors import Forbidden, NotFound, Usage
+from watchkeeper.core.incidents.values import Event
+from watchkeeper.core.runs.blast_radius import foresee
+from watchkeeper.core.runs.planning import refill, step_digest
+from watchkeeper.core.runs.values import SETTLED, Approval, Run, RunState, RunStep, StepState
+from watchkeeper.services.blast_radius import Measurer
+from watchkeeper.services.endings import end_run
+from watchkeeper.services.filling import Filled, keep
+from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.ports import Clock, EnginePort, Session, StorePort
+from watchkeeper.services.responses import Responder
+
+APPROVAL_LASTS_S = 1800.0
+
+
+class Approvals:
+    """What people decide on runs that wait. Rows move in one transaction, then the engine is nudged."""
+
+    def __init__(
+        self, store: StorePort, engine: EnginePort, responder: Responder, holder: InventoryHolder, clock: Clock,
+        measurer: Measurer,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._engine = engine
+        self._responder = responder
+        self._holder = holder
+        self._clock = clock
+        self._measurer = measurer
+
+    def of_run(self, run: int | None = None, pending: bool = False) -> list[Approval]:
+        """What was asked and decided."""
+        with self._store.read() as session:
+            return session.approvals(run, pending)
+
+    def _get(self, number: int) -> Run:
+        with self._store.read() as session:
+            return session.run(number)
+
+    def approve(self, number: int, actor: Actor, index: int | None = None, binds: str = "") -> Run:
+        """Approve the waiting step (one of a menu by `index`). Void when text, host or a value is not what was asked."""
+        if not actor.is_person:
+            raise Forbidden(f"{actor.name} is not a person, and only a person may approve.")
+
+        def work(session: Session) -> Run:
+            run = session.run(number)
+            approval = self._pending(session, run, index)
+            step = run.steps[approval.step]
+            self._still_bound(run, step, approval, binds)
+            now = self._clock()
+            for other in session.approvals(run=number, pending=True):
+                chosen = other.id == approval.id
+                session.save_approval(
+                    replace(other, decided="approved" if chosen else "denied", decided_at=now, decided_by=actor.name)
+                )
+                if not chosen:
+                    left = replace(
+                        run.steps[other.step], state=StepState.SKIPPED, message="another alternative was picked"
+                    )
+                    session.save_step(left, run.fence)
+            session.save_step(replace(step, decided_by=actor.name, state=StepState.PLANNED), run.fence)
+            make_ready(session, run)
+            if run.incident is not None:
+                text = f"{actor.name} approved step {step.plan.id} on {step.plan.host}."
+                session.add_event(Event(0, run.incident, now, "run", actor.name, text, detail={"run": number}))
+            return session.run(number)
+
+        run = self._store.write(work)
+        self._engine.nudge()
+        return run
+
+    def fill(self, number: int, actor: Actor, params: Mapping[str, str]) -> Run:
+        """Give values to the steps that wait, and to later ones that ask for the same; see `services.filling`.
+
+        Nothing runs: the step still waits, now for an approval of its exact bytes with these values.
+        """
+        if not actor.is_person:
+            raise Forbidden(f"{actor.name} is not a person, and only a person may give values.")
+        if not params:
+            raise Usage("No value was given.", f"Give one: wk runs approve {number} --param NAME=VALUE.")
+        run = self._get(number)
+        _assert_parked(run)
+        inventory = self._holder.current
+        plan = refill(run.plan, inventory.runbooks.get(run.plan.runbook), inventory, params)
+        radius = self._measurer.measured(foresee(plan.steps))
+        filled = Filled(run, plan, radius, tuple(sorted(params)), actor.name, self._clock())
+        self._store.write(lambda session: keep(session, filled))
+        return self._get(number)
+
+    def _pending(self, session: Session, run: Run, index: int | None) -> Approval:
+        pending = session.approvals(run=run.id, pending=True)
+        if run.state is not RunState.PARKED or not pending:
+            raise Usage(
+                f"Run {run.id} waits for no approval: it is {run.state}.", f"Look at it: wk runs show {run.id}."
+            )
+        if index is None and len(pending) > 1:
+            picks = ", ".join(f"{each.step} ({run.steps[each.step].plan.id})" for each in pending)
+            raise Usage(
+                f"Run {run.id} waits for a choice.",
+                f"Name the step: wk runs approve {run.id} --step N, one of {picks}.",
+            )
+        chosen = next((each for each in pending if index is None or each.step == index), None)
+        if chosen is None:
+            raise NotFound(
+                f"Step {index} of run {run.id} waits for no approval.", f"Look at it: wk runs show {run.id}."
+            )
+        if chosen.expires_at <= self._clock():
+            raise Usage(f"The approval asked for run {run.id} has expired.", f"Ask again: wk runs resume {run.id}.")
+        return chosen
+
+    def _still_bound(self, run: Run, step: RunStep, approval: Approval, binds: str) -> None:
+        now_binds = step_digest(step.plan, run.plan.runbook_digest)
+        if approval.binds != now_binds or (binds and binds != now_binds):
+            raise Usage(
+                f"Step {step.plan.id} of run {run.id} is not the text that was shown: the approval is void.",
+                f"Look at it again: wk runs show {run.id}.",
+            )
+        file = self._holder.current.runbooks.get(run.plan.runbook)
+        if run.response and (file is None or file.digest != run.plan.runbook_digest):
+            raise Usage(
+                f"{run.plan.runbook} was changed after run {run.id} was planned: the approval is void.",
+                f"Cancel it (wk runs cancel {run.id}) and start again with the new text: wk run {run.plan.runbook}.",
+            )
+        if step.plan.missing:
+            raise Usage(
+                f"Step {step.plan.id} needs a value for {', '.join(step.plan.missing)}.",
+                f"Give it: wk runs approve {run.id} --param {step.plan.missing[0]}=VALUE.",
+            )
+
+    def deny(self, number: int, actor: Actor, reason: str = "") -> Run:
+        """Deny what the run waits for: it ends, its later steps never run, and the incident is escalated."""
+        if not actor.is_person:
+            raise Forbidden(f"{actor.name} is not a person, and only a person may deny.")
+
+        def work(session: Session) -> Run:
+            run = session.run(number)
+            _assert_parked(run)
+            void_approvals(session, run, "denied", actor.name, self._clock())
+            why = f"{actor.name} denied step {run.parked_why and waiting_id(run)}" + (f": {reason}" if reason else "")
+            return end_run(session, self._responder, self._holder, number, RunState.FAILED, why, self._clock())
+
+        return self._store.write(work)
+
+
+def request_approvals(session: Session, run: Run, step: RunStep, why: str, now: float) -> None:
+    """This step, and every member of its menu, waits for a person: each with a request bound to its exact bytes."""
+    for waiting in _picks(run, step):
+        reason = why if waiting.index == step.index else _own_reason(waiting) or why
+        state = waiting.state if waiting.state is StepState.INTERRUPTED else StepState.WAITS
+        session.save_step(replace(waiting, state=state, message=reason), run.fence)
+        binds = step_digest(waiting.plan, run.plan.runbook_digest)
+        session.add_approval(Approval(0, run.id, waiting.index, binds, now, now + APPROVAL_LASTS_S))
+
+
+def make_ready(session: Session, run: Run) -> None:
+    """The run is taken up again, as its next segment."""
+    session.save_run(
+        replace(run, state=RunState.READY, segment=run.segment + 1, parked_why="", ended_at=None, message="")
+    )
+
+
+def _assert_parked(run: Run) -> None:
+    if run.state is not RunState.PARKED:
+        raise Usage(f"Run {run.id} waits for nothing: it is {run.state}.", f"Look at it: wk runs show {run.id}.")
+
+
+def void_approvals(session: Session, run: Run, decided: Literal["denied", "expired"], who: str, now: float) -> None:
+    """Every request of the run that is still open is decided; none of them can be used any more."""
+    for approval in session.approvals(run=run.id, pending=True):
+        session.save_approval(replace(approval, decided=decided, decided_at=now, decided_by=who))
+
+
+def waiting_id(run: Run) -> str:
+    """The steps a person is asked about, by their ids."""
+    waiting = [step.plan.id for step in run.steps if step.state in (StepState.WAITS, StepState.INTERRUPTED)]
+    return " or ".join(waiting) or "?"
+
+
+def _picks(run: Run, step: RunStep) -> list[RunStep]:
+    """The steps a person may decide on now: this one, or every member of its menu."""
+    if not step.plan.alternatives:
+        return [step]
+    return [
+        each
+        for each in run.steps
+        if each.plan.alternatives == step.plan.alternatives
+        and each.plan.host == step.plan.host
+        and each.state not in SETTLED
+    ]
+
+
+def _own_reason(step: RunStep) -> str:
+    """Why this one of a menu could not start even when it is picked; "" when it could."""
+    missing = ", ".join(step.plan.missing)
+    return f"Step {step.plan.id} needs a value for {missing}." if missing else step.plan.why
