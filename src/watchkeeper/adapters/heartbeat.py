@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
-import socket
-import ssl
-import threading
-import time
 from urllib.parse import urlsplit
 
 from watchkeeper import __version__
+from watchkeeper.adapters.http_request import status_of
 from watchkeeper.services.ports.notifiers import DeliveryError
 
 TIMEOUT_S = 10.0
@@ -20,48 +16,17 @@ def send(address: str, *, timeout_s: float = TIMEOUT_S) -> None:
 
     A redirect is refused: it would tell nobody who was asked for.
     """
+    unusable = DeliveryError("The address of the heartbeat is not a usable one.", True)
     try:
         parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise DeliveryError("The address of the heartbeat is not a usable one.", True) from None
-    if parts.scheme not in ("http", "https") or not host:
+        raise unusable from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise DeliveryError("The address of the heartbeat is not an http or https URL.", True)
-    deadline = time.monotonic() + timeout_s
-    secure = parts.scheme == "https"
-    connection = (
-        http.client.HTTPSConnection(host, port, timeout=timeout_s, context=ssl.create_default_context())
-        if secure
-        else http.client.HTTPConnection(host, port, timeout=timeout_s)
-    )
-    limit = threading.Timer(timeout_s, _shut, (connection,))  # a socket timeout alone starts anew with every byte
-    limit.daemon = True
-    limit.start()
     try:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", path, headers={"User-Agent": f"watchkeeper/{__version__}", "Connection": "close"})
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        if time.monotonic() >= deadline or isinstance(error, TimeoutError):
-            raise DeliveryError(f"{host} did not answer within {timeout_s:g} s.") from None
-        raise DeliveryError(f"{host} could not be reached: {_why(error)}.") from None
-    finally:
-        limit.cancel()
-        connection.close()
+        headers = {"User-Agent": f"watchkeeper/{__version__}"}
+        status = status_of("GET", parts, headers, timeout_s=timeout_s, who=parts.hostname)
+    except ValueError:
+        raise unusable from None
     if not 200 <= status < 300:
-        raise DeliveryError(f"{host} answered {status}, 2xx was expected.")
-
-
-def _shut(connection: http.client.HTTPConnection) -> None:
-    opened = connection.sock
-    try:
-        if opened is not None:
-            opened.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate does not hold ({error.verify_message})"
-    return getattr(error, "strerror", None) or type(error).__name__
+        raise DeliveryError(f"{parts.hostname} answered {status}, 2xx was expected.")

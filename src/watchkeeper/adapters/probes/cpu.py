@@ -7,16 +7,14 @@ core, 1.0 = as much work as cores), ``load1`` and ``cores``.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from watchkeeper.adapters.probes.proc import read_proc
+from watchkeeper.adapters.probes.sampling import Sampler
 from watchkeeper.adapters.probes.tools import Answer, Asker, Tools, place
 from watchkeeper.core.checks import Value
 from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.inventory.values import Check
-
-_FIRST_S = 0.3
 
 
 def create(tools: Tools) -> Asker:
@@ -36,20 +34,14 @@ class Sample:
 
 
 class CpuAsker:
-    """Keeps the last sample of each check: one second of /proc/stat says little, the interval of the check says all."""
+    """One second of /proc/stat says little, the interval of the check says all."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._last: dict[str, Sample] = {}
+        self._sampler = Sampler(self._sample, lambda before, sample: sample.total > before.total)
 
     async def ask(self, check: Check, now: float) -> Answer:
-        before = self._last.get(check.key)
-        sample = await self._sample(check)
-        if before is None or sample.total <= before.total:  # the first ask, or the host was restarted
-            await asyncio.sleep(_FIRST_S)
-            before, sample = sample, await self._sample(check)
-        self._last[check.key] = sample
-        return Answer(_values(before, sample))
+        return Answer(_values(*await self._sampler.pair(check)))
 
     async def close(self) -> None:
         """Nothing is kept open."""

@@ -8,17 +8,16 @@ samples 0.3 s apart; after that the interval of the check is what is measured.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import dataclass
 
 from watchkeeper.adapters.probes.proc import read_proc
+from watchkeeper.adapters.probes.sampling import Sampler
 from watchkeeper.adapters.probes.tools import Answer, Asker, Tools, place, text_option
 from watchkeeper.core.checks import Value
 from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.inventory.values import Check
 
-_FIRST_S = 0.3
 _SECTOR = 512  # what the kernel counts in, whatever the disk has
 
 
@@ -44,20 +43,14 @@ class Sample:
 
 
 class DiskIoAsker:
-    """Keeps the last sample of each check."""
+    """What the disk did between two asks of a check."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._last: dict[str, Sample] = {}
+        self._sampler = Sampler(self._sample, _follows)
 
     async def ask(self, check: Check, now: float) -> Answer:
-        before = self._last.get(check.key)
-        sample = await self._sample(check)
-        if before is None or before.device != sample.device or not _later(before, sample):
-            await asyncio.sleep(_FIRST_S)
-            before, sample = sample, await self._sample(check)
-        self._last[check.key] = sample
-        return Answer(rates(before, sample))
+        return Answer(rates(*await self._sampler.pair(check)))
 
     async def close(self) -> None:
         """Nothing is kept open."""
@@ -69,9 +62,10 @@ class DiskIoAsker:
         return parse(text, text_option(check, "device"), path, place(check))
 
 
-def _later(before: Sample, sample: Sample) -> bool:
-    """False after a reboot, or when the disk was taken out and put back."""
-    return sample.at > before.at and sample.reads >= before.reads and sample.writes >= before.writes
+def _follows(before: Sample, sample: Sample) -> bool:
+    """False after a reboot, or when another disk or the same one anew stands there."""
+    same = before.device == sample.device
+    return same and sample.at > before.at and sample.reads >= before.reads and sample.writes >= before.writes
 
 
 def rates(before: Sample, sample: Sample) -> dict[str, Value]:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import json
 import signal
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from desk import leave, say
+from health import serve_health
 
 EVERY_S = 0.5
 FRESH_S = 2.0
@@ -68,29 +66,6 @@ class Table:
         return 503, {"ok": False, "why": f"no fresh tide table, the hydrographic office answers {self.said}"}
 
 
-def serve(table: Table, port: int) -> None:
-    """GET /health in a thread of its own."""
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 20
-
-        def do_GET(self) -> None:
-            status, facts = table.health() if self.path == "/health" else (404, {"error": "GET /health"})
-            data = json.dumps(facts).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Not logged: a watch asks every second."""
-
-    ThreadingHTTPServer.allow_reuse_address = True
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--partner", required=True)
@@ -98,7 +73,7 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: leave(0))
     table = Table(given.partner)
-    serve(table, given.port)
+    serve_health(table.health, given.port)
     table.follow()
 
 

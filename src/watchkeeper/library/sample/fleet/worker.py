@@ -17,10 +17,10 @@ import sqlite3
 import threading
 import time
 import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from desk import LEASE_S, SLOTS, connect, leave, obey_permissions, prepare, say, transaction
+from health import serve_health
 
 RENEW_S = 0.35
 IDLE_S = 0.1
@@ -215,29 +215,6 @@ class Worker:
         return 200, {"ok": True, **facts}
 
 
-def serve_health(worker: Worker, port: int) -> None:
-    """GET /health in a thread of its own."""
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 20
-
-        def do_GET(self) -> None:
-            status, facts = worker.health() if self.path == "/health" else (404, {"error": "GET /health"})
-            data = json.dumps(facts).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Not logged: a watch asks every second."""
-
-    ThreadingHTTPServer.allow_reuse_address = True
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--database", required=True)
@@ -249,7 +226,7 @@ def main() -> None:
     obey_permissions(Path(given.database).parent)
     worker = Worker(given.database, given.name, given.prefetch, given.pace)
     if given.port:
-        serve_health(worker, given.port)
+        serve_health(worker.health, given.port)
     signal.signal(signal.SIGTERM, lambda *_: leave(0))
     threading.Thread(target=worker.renew, daemon=True).start()
     say(f"{worker.name}: generation {worker.generation} at work")
