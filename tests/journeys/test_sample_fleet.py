@@ -7,12 +7,13 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sample import eventually, running_fleet
 
 from watchkeeper.adapters.sample import breaks, fleet, outside
 from watchkeeper.adapters.sample.breaks import partner
@@ -25,22 +26,8 @@ from watchkeeper.adapters.sample.supervision import fleet_pids, program, supervi
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     """A fleet of its own for this module."""
-    found = Places.of(tmp_path_factory.mktemp("fleet"))
-    assert fleet.start(found)
-    try:
-        assert fleet.wait_until_well(found)
+    with running_fleet(tmp_path_factory.mktemp("fleet")) as found:
         yield found
-    finally:
-        fleet.stop(found)
-
-
-def eventually(question: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if question():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def tool(places: Places, *words: str) -> str:

@@ -8,12 +8,13 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.sample import eventually, running_fleet
 
-from watchkeeper.adapters.sample import breaks, fleet, outside
+from watchkeeper.adapters.sample import breaks, outside
 from watchkeeper.adapters.sample.breaks.database import reports
 from watchkeeper.adapters.sample.breaks.scenario import Aftermath
 from watchkeeper.adapters.sample.places import Places
@@ -25,13 +26,8 @@ WEEKS_AGO = 15 * 86_400
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     """A fleet of its own for this module."""
-    found = Places.of(tmp_path_factory.mktemp("storage"))
-    assert fleet.start(found)
-    try:
-        assert fleet.wait_until_well(found)
+    with running_fleet(tmp_path_factory.mktemp("storage")) as found:
         yield found
-    finally:
-        fleet.stop(found)
 
 
 @pytest.fixture(autouse=True)
@@ -39,15 +35,6 @@ def well(places: Places) -> Iterator[None]:
     """Every test begins and leaves a fleet that is put right."""
     yield
     breaks.heal(places)
-
-
-def eventually(question: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if question():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def tool(places: Places, *words: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -89,6 +90,10 @@ class Installed:
         self.machine.write("/etc/systemd/system/watchkeeper.service.d/test.conf", more)
         self.machine.run("systemctl daemon-reload; systemctl restart watchkeeper", limit_s=150)
         return text
+
+    def wk(self, words: str) -> str:
+        """A command as the user of the service types it on the machine; what it prints."""
+        return self.machine.run(f"{CLONE}/wk --ops /srv/ops --state {STATE} {words}", user="operator").stdout
 
     def get(self, path: str) -> dict[str, Any]:
         return self._client().get(path)
@@ -186,6 +191,36 @@ def test_a_frozen_supervisor_is_replaced_by_the_watchdog(installed: Installed) -
     installed.until(lambda: installed.show("MainPID") not in ("0", first), 60, "systemd replaces it")
     installed.until(installed.well, 60, "it watches again")
     assert len(installed.programs()) == 2
+
+
+def test_a_backup_is_restored_on_another_machine_and_nothing_is_lost_or_run_again(
+    installed: Installed, shared_lab: MachineLab
+) -> None:
+    """The machine dies while a changing step is at work; its backup was made in that moment and goes to a new machine."""
+    installed.break_(8)
+    installed.wk("backup self --to /srv/flags/backup --keep 3")
+    known = {each["id"]: each["status"] for each in installed.get("/incidents")["incidents"]}
+    entries = installed.get("/log")["entries"]
+    assert "open" in known.values() and entries
+    installed.until(installed.closed, 60, "the first machine finishes it")
+    installed.machine.run("systemctl stop watchkeeper", limit_s=60)
+
+    second = Installed(shared_lab.add("ops2", init="systemd"))
+    second.ops("{local: true}", OPERATOR)
+    shutil.copytree(installed.machine.root / "srv/flags/backup", second.machine.root / "srv/backup")
+    second.machine.run(f"chown -R operator /srv/backup; install -d -o operator -m 700 {STATE}")
+    told = second.wk("restore self /srv/backup")
+    assert "The log holds" in told and "asks before" in told, told
+    second.unit("operator")
+    second.until(second.well, 60, "it watches on the new machine")
+
+    now = {each["id"]: each for each in second.get("/incidents")["incidents"]}
+    assert set(known) <= set(now), "every incident is there under its number"
+    kept = {entry["number"]: entry["hash"] for entry in second.get("/log")["entries"]}
+    assert {entry["number"]: entry["hash"] for entry in entries}.items() <= kept.items()
+    assert second.get("/log/verify")["verification"]["ok"]
+    assert second.ran() == [], "what was at work on the lost machine is not run on this one"
+    assert second.get("/automation")["automation"]["on"] is False
 
 
 def test_where_commands_become_root_the_unit_lets_sudo_work(installed: Installed) -> None:
