@@ -155,6 +155,11 @@ def _a_backup_in_the_middle_of_a_step(house: House) -> Path:
         (command,) = main.execute("select plan from run_step where state = 'running'").fetchall()
     assert "echo slow" in command[0], "it was made while the step ran"
     assert wk(house, "backup", "verify", str(house.root / "mine")).returncode == 0
+    damaged = Path(shutil.copytree(found["path"], house.root / "damaged"))
+    with (damaged / "readings.db").open("ab") as file:
+        file.write(b"x")
+    said = wk(house, "backup", "verify", str(damaged))
+    assert said.returncode == 1 and "readings.db" in said.stderr, said.stderr
     return Path(found["path"])
 
 

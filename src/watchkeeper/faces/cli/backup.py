@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from watchkeeper.core.errors import Usage
+from watchkeeper.core.errors import Invalid, Usage
 from watchkeeper.faces.cli import render
 from watchkeeper.faces.cli.parsers import group, verb
 from watchkeeper.faces.cli.places import ops_of, state_of
@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
     listed.add_argument(
         "--to", default="", metavar="DIR", help="where to look (default: backup.to in watchkeeper.yaml)"
     )
-    checked = verb(actions, "verify", "Check one: exit code 2 when anything in it does not hold.")
+    checked = verb(actions, "verify", "Check one: exit code 1 when anything in it does not hold.")
     checked.add_argument(
         "place", nargs="?", default="", metavar="DIR", help="a backup, or where they are (then the newest)"
     )
@@ -98,7 +98,12 @@ def verify(arguments: Namespace) -> int:
 
     where = place(arguments.place, None if arguments.place else planned(arguments))
     found = backups.chosen(Path(where))
-    backups.verify(Path(found.path))
+    try:
+        backups.verify(Path(found.path))
+    except Invalid as error:  # found a problem: not a wrong use of the command, so exit code 1
+        render.note(f"wk: {error.sentence}")
+        render.note(f"    {error.hint}")
+        return 1
     if arguments.json:
         render.show_json({"backups": [as_json(found)]})
     else:
