@@ -23,7 +23,7 @@ def running_fleet(folder: Path) -> Iterator[Places]:
         fleet.stop(found)
 
 
-def eventually(question: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(question: Callable[[], bool], seconds: float = 30.0) -> bool:
     """Whether it comes true in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""What several contract suites share: one podman with its Docker API for the whole session."""
+"""What several contract suites share for the whole session: a podman with its Docker API, a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.fixtures.postgresql import postgresql_server
 from tests.lab.containers import ContainerLab
 
 
@@ -20,3 +21,11 @@ def containers(requires: Callable[..., None]) -> Iterator[ContainerLab]:
         yield lab
     finally:
         lab.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql(requires: Callable[..., None]) -> Iterator[str]:
+    """The URL of a server of our own; `new_database` of tests/fixtures/postgresql.py makes an empty database there."""
+    requires("postgresql")
+    with postgresql_server() as url:
+        yield url

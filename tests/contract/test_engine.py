@@ -2,82 +2,64 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.contract.engines import NOW, Work, distributed, embedded
+from tests.contract.test_store import fresh_database
+from tests.fixtures.postgresql import postgresql_server
 
 from watchkeeper.core.runs.values import Plan, PlanStep, Run, RunState
-from watchkeeper.engine.embedded import EmbeddedEngine
 from watchkeeper.services.ports import EnginePort, StorePort
 from watchkeeper.services.responses import new_run
 from watchkeeper.store.writer import Store
 
-NOW = 1_700_000_000.0
+ENGINES = {"embedded": embedded, "distributed": distributed}
+Make = Callable[[StorePort, Work], EnginePort]
+
+
+@pytest.fixture(scope="module")
+def server(requires: Callable[..., None]) -> Iterator[str]:
+    requires("postgresql")
+    with postgresql_server() as url:
+        yield url
+
+
+@pytest.fixture(params=list(ENGINES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(tmp_path)
+def url(kind: str, request: pytest.FixtureRequest) -> str:
+    return "" if kind == "embedded" else fresh_database(request.getfixturevalue("server"))
+
+
+@pytest.fixture
+def store(tmp_path: Path, url: str) -> Iterator[Store]:
+    store = Store.open(tmp_path / "state", url)
     yield store
     store.close()
 
 
-class Work:
-    """What the engine is given to execute: claims like a segment does, then does what the test says."""
-
-    def __init__(self, store: StorePort) -> None:
-        self.store = store
-        self.executed: list[int] = []
-        self.given_up: list[tuple[int, str]] = []
-        self.cancelled: list[int] = []
-        self.act: Callable[[Run], None] = lambda run: None
-        self._guard = threading.Lock()
-
-    def execute(self, number: int) -> None:
-        run = self.store.write(lambda session: session.claim_run(number, NOW))
-        if run is None:
-            return
-        with self._guard:
-            self.executed.append(number)
-        self.act(run)
-        self.end(run, RunState.DONE)
-
-    def end(self, run: Run, state: RunState) -> None:
-        from dataclasses import replace
-
-        self.store.write(lambda session: session.save_run(replace(session.run(run.id), state=state)))
-
-    def end_commands(self, run: Run) -> None:
-        self.cancelled.append(run.id)
-
-    def give_up(self, number: int, sentence: str) -> None:
-        self.given_up.append((number, sentence))
-        with self.store.read() as session:
-            run = session.run(number)
-        self.end(run, RunState.FAILED)
-
-
-def embedded(store: StorePort, work: Work) -> EnginePort:
-    return EmbeddedEngine(store, work.execute, work.end_commands, work.give_up, workers=4)
-
-
-@pytest.fixture(params=[embedded])
-def make(request: pytest.FixtureRequest) -> Callable[[StorePort, Work], EnginePort]:
-    return request.param  # type: ignore[no-any-return]
+@pytest.fixture
+def make(kind: str, url: str) -> Make:
+    return lambda store, work: ENGINES[kind](store, work, url)  # type: ignore[arg-type]
 
 
 def a_run(store: StorePort, state: RunState = RunState.READY) -> int:
-    from dataclasses import replace
-
     step = PlanStep(0, "one", "fix", "One", "true", "bash", "change", "app1")
     run = replace(new_run(Plan("x.md", "d", "shop", (step,), "p"), "", "manual", "local", NOW), state=state)
     return store.write(lambda session: session.add_run(run)).id
 
 
-def until(holds: Callable[[], bool], limit_s: float = 5.0) -> None:
+def until(holds: Callable[[], bool], limit_s: float = 20.0) -> None:
     deadline = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < deadline, "did not happen in time"
@@ -89,7 +71,7 @@ def state_of(store: StorePort, number: int) -> RunState:
         return session.run(number).state
 
 
-def test_every_ready_run_is_executed_once(store: Store, make: Callable[[StorePort, Work], EnginePort]) -> None:
+def test_every_ready_run_is_executed_once(store: Store, make: Make) -> None:
     work = Work(store)
     engine = make(store, work)
     numbers = [a_run(store) for _ in range(12)]
@@ -101,26 +83,35 @@ def test_every_ready_run_is_executed_once(store: Store, make: Callable[[StorePor
     assert sorted(work.executed) == numbers
 
 
-def test_two_engines_on_one_store_execute_a_run_once(
-    store: Store, make: Callable[[StorePort, Work], EnginePort]
-) -> None:
+def test_two_engines_on_one_store_execute_a_run_once(store: Store, make: Make, kind: str, url: str) -> None:
     work = Work(store)
     work.act = lambda run: time.sleep(0.05)
-    engines = [make(store, work) for _ in range(2)]
+    engines = [make(store, work)]
+    if kind == "embedded":
+        engines.append(make(store, work))
+    second = another_node(store, url) if kind == "distributed" else None
     for engine in engines:
         engine.start()
-    numbers = [a_run(store) for _ in range(6)]
+    numbers = [a_run(store) for _ in range(12)]
     for engine in engines:
         engine.nudge()
     until(lambda: all(state_of(store, number) is RunState.DONE for number in numbers))
     for engine in engines:
         engine.stop()
-    assert sorted(work.executed) == numbers
+    told = [int(line) for line in second.communicate(timeout=30)[0].split()] if second else []
+    assert sorted(work.executed + told) == numbers
 
 
-def test_a_run_that_a_dead_process_left_running_goes_on(
-    store: Store, make: Callable[[StorePort, Work], EnginePort]
-) -> None:
+def another_node(store: Store, url: str) -> subprocess.Popen[str]:
+    """DBOS allows one engine per process, so the second one is a process as in life."""
+    command = [sys.executable, "-m", "tests.fixtures.engine_node", str(store.state) + "-2", url]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+def test_a_run_that_a_dead_process_left_running_goes_on(store: Store, make: Make) -> None:
     work = Work(store)
     left = a_run(store, RunState.RUNNING)
     parked = a_run(store, RunState.PARKED)
@@ -134,9 +125,7 @@ def test_a_run_that_a_dead_process_left_running_goes_on(
         assert session.run(left).segment == 2
 
 
-def test_a_fault_in_a_segment_ends_the_run_and_says_so(
-    store: Store, make: Callable[[StorePort, Work], EnginePort]
-) -> None:
+def test_a_fault_in_a_segment_ends_the_run_and_says_so(store: Store, make: Make) -> None:
     work = Work(store)
 
     def broken(run: Run) -> None:
@@ -152,9 +141,7 @@ def test_a_fault_in_a_segment_ends_the_run_and_says_so(
     assert state_of(store, number) is RunState.FAILED
 
 
-def test_stop_does_not_wait_for_ever_and_leaves_the_run_to_the_next_start(
-    store: Store, make: Callable[[StorePort, Work], EnginePort]
-) -> None:
+def test_stop_does_not_wait_for_ever_and_leaves_the_run_to_the_next_start(store: Store, make: Make) -> None:
     work = Work(store)
     let_go = threading.Event()
     work.act = lambda run: let_go.wait(20) and None

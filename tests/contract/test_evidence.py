@@ -1,4 +1,4 @@
-"""The contract of EvidencePort."""
+"""The contract of EvidencePort, in a file and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,23 +10,59 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.fixtures.postgresql import new_database
 
 from watchkeeper.core.errors import Invalid, Locked
-from watchkeeper.store.evidence import CHUNK, EvidenceStore
+from watchkeeper.store.evidence import CHUNK
+from watchkeeper.store.places import ClosableEvidence, open_evidence
+
+
+@dataclass(frozen=True)
+class Place:
+    """An empty place for evidence: a state directory, and with a url a database of its own."""
+
+    state: Path
+    url: str = ""
+
+    def open(self) -> ClosableEvidence:
+        return open_evidence(self.state, self.url)
+
+    def execute(self, statement: str) -> list[tuple]:
+        """Raw SQL by somebody else; in the file there is no `evidence.` in front of the tables."""
+        if not self.url:
+            with closing(sqlite3.connect(self.state / "evidence.db")) as raw, raw:
+                return raw.execute(statement.replace("evidence.", "")).fetchall()
+        import psycopg
+
+        with psycopg.connect(self.url) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(tmp_path, new_database(request.getfixturevalue("postgresql")) if request.param == "postgresql" else "")
 
 
 @pytest.fixture
-def evidence(tmp_path: Path):
-    store = EvidenceStore(tmp_path / "evidence.db")
+def shared(postgresql: str, tmp_path: Path) -> Place:
+    return Place(tmp_path, new_database(postgresql))
+
+
+@pytest.fixture
+def evidence(place: Place) -> Iterator[ClosableEvidence]:
+    store = place.open()
     yield store
     store.close()
 
 
-def test_what_was_appended_is_read_from_any_offset(evidence: EvidenceStore) -> None:
+def test_what_was_appended_is_read_from_any_offset(evidence: ClosableEvidence) -> None:
     chance = random.Random(3)
     whole = b""
     for size in (1, 10, CHUNK - 1, CHUNK, 3 * CHUNK + 7, 0, 5):
@@ -42,20 +78,33 @@ def test_what_was_appended_is_read_from_any_offset(evidence: EvidenceStore) -> N
     assert evidence.read(1, 0, 2) == b"another attempt"
 
 
-def test_nothing_kept_is_empty(evidence: EvidenceStore) -> None:
+def test_nothing_kept_is_empty(evidence: ClosableEvidence) -> None:
     assert evidence.size(9, 9, 9) == 0
     assert evidence.read(9, 9, 9) == b""
 
 
-def test_output_is_compressed_and_the_file_is_private(evidence: EvidenceStore) -> None:
+def test_what_was_collected_is_forgotten_before_it_is_collected_again(evidence: ClosableEvidence) -> None:
+    evidence.append(1, 0, 1, b"half of it, " * 20_000)
+    evidence.append(1, 0, 2, b"another attempt")
+    evidence.reset(1, 0, 1)
+    assert (evidence.size(1, 0, 1), evidence.read(1, 0, 1)) == (0, b"")
+    evidence.append(1, 0, 1, b"all of it")
+    assert evidence.read(1, 0, 1) == b"all of it"
+    assert evidence.read(1, 0, 2) == b"another attempt"
+
+
+def test_output_is_compressed(place: Place, evidence: ClosableEvidence) -> None:
     evidence.append(1, 0, 1, b"the same line again\n" * 100_000)
     assert evidence.size(1, 0, 1) == 2_000_000
-    with closing(sqlite3.connect(evidence.path)) as raw:
-        assert raw.execute("SELECT sum(length(data)) FROM chunk").fetchone()[0] < 40_000
-    assert stat.S_IMODE(evidence.path.stat().st_mode) == 0o600
+    assert place.execute("SELECT sum(length(data)) FROM evidence.chunk")[0][0] < 40_000
 
 
-def test_threads_append_to_their_own_steps_and_to_one(evidence: EvidenceStore) -> None:
+def test_the_file_is_private(tmp_path: Path) -> None:
+    open_evidence(tmp_path).close()
+    assert stat.S_IMODE((tmp_path / "evidence.db").stat().st_mode) == 0o600
+
+
+def test_threads_append_to_their_own_steps_and_to_one(evidence: ClosableEvidence) -> None:
     def busy(step: int) -> None:
         for _ in range(20):
             evidence.append(1, step, 1, b"x" * 1000)
@@ -72,14 +121,14 @@ def test_threads_append_to_their_own_steps_and_to_one(evidence: EvidenceStore) -
     assert sorted(parts) == [b"%d" % step * 1000 for step in range(8) for _ in range(20)]
 
 
-def test_acknowledged_output_survives_kill_9(tmp_path: Path) -> None:
+def test_acknowledged_output_survives_kill_9(place: Place) -> None:
     program = (
-        "import sys\nfrom watchkeeper.store.evidence import EvidenceStore\nstore = EvidenceStore(sys.argv[1])\n"
+        "import sys, pathlib\nfrom watchkeeper.store.places import open_evidence\n"
+        "store = open_evidence(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
         "for n in range(100000):\n    store.append(1, 0, 1, b'%06d\\n' % n)\n    print(n, flush=True)\n"
     )
-    path = tmp_path / "evidence.db"
     child = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)],
+        [sys.executable, "-c", program, str(place.state), place.url],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": "src"},
@@ -89,28 +138,83 @@ def test_acknowledged_output_survives_kill_9(tmp_path: Path) -> None:
     child.send_signal(signal.SIGKILL)
     told += [line for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
     child.wait()
-    store = EvidenceStore(path)
+    store = place.open()
     kept = store.read(1, 0, 1, 0, 10_000_000)
     store.close()
     assert kept.startswith(b"".join(b"%06d\n" % n for n in range(len(told))))
 
 
-def test_a_damaged_chunk_and_a_damaged_file_are_named(tmp_path: Path) -> None:
-    store = EvidenceStore(tmp_path / "evidence.db")
-    store.append(4, 2, 1, b"output " * 1000)
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as raw:
-        raw.execute("UPDATE chunk SET data = x'00'")
+def test_a_damaged_chunk_is_named(place: Place, evidence: ClosableEvidence) -> None:
+    evidence.append(4, 2, 1, b"output " * 1000)
+    place.execute("UPDATE evidence.chunk SET data = " + (r"'\x00'" if place.url else "x'00'"))
     with pytest.raises(Invalid, match="run 4, step 2"):
-        store.read(4, 2, 1)
-    store.close()
-    (tmp_path / "other.db").write_bytes(b"nonsense" * 200)
-    with pytest.raises(Invalid, match=r"other\.db"):
-        EvidenceStore(tmp_path / "other.db")
+        evidence.read(4, 2, 1)
 
 
-def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    store = EvidenceStore(tmp_path / "evidence.db")
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "evidence.db").write_bytes(b"nonsense" * 200)
+    with pytest.raises(Invalid, match=r"evidence\.db"):
+        open_evidence(tmp_path)
+
+
+def test_a_closed_store_says_so(place: Place) -> None:
+    store = place.open()
     store.close()
     store.close()
     with pytest.raises(Locked, match="closed"):
         store.append(1, 1, 1, b"x")
+
+
+# several nodes on one PostgreSQL
+
+
+def test_nodes_write_different_attempts_and_each_sees_all(shared: Place) -> None:
+    one, two = shared.open(), shared.open()
+    one.append(1, 0, 1, b"first attempt")
+    two.append(1, 0, 2, b"second attempt")
+    one.append(1, 0, 1, b", more")
+    for node in (one, two):
+        assert (node.read(1, 0, 1), node.read(1, 0, 2)) == (b"first attempt, more", b"second attempt")
+        node.close()
+
+
+def test_a_superseded_node_cannot_mix_its_bytes_into_what_another_collects(shared: Place) -> None:
+    frozen, other = shared.open(), shared.open()
+    frozen.reset(1, 0, 1)
+    frozen.append(1, 0, 1, b"line 1\n")
+    other.reset(1, 0, 1)  # takes the run over, and collects from the start
+    other.append(1, 0, 1, b"line 1\nline 2\n")
+    with pytest.raises(Locked, match="run 1, step 0 is collected by another node"):
+        frozen.append(1, 0, 1, b"line 2\n")
+    assert other.read(1, 0, 1) == frozen.read(1, 0, 1) == b"line 1\nline 2\n"
+    frozen.append(1, 1, 1, b"its own")  # what nobody else collects is still its own
+    assert other.read(1, 1, 1) == b"its own"
+    frozen.close()
+    other.close()
+
+
+def test_a_cut_connection_loses_and_repeats_nothing(shared: Place) -> None:
+    store = shared.open()
+    stopping = threading.Event()
+
+    def cut() -> None:
+        while not stopping.wait(0.03):
+            shared.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'watchkeeper'"
+            )
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    for number in range(60):
+        store.append(1, 0, 1, b"%04d\n" % number)
+    stopping.set()
+    cutting.join()
+    assert store.read(1, 0, 1) == b"".join(b"%04d\n" % number for number in range(60))
+    store.close()
+
+
+def test_tables_of_a_newer_program_are_refused(shared: Place) -> None:
+    shared.open().close()
+    shared.execute("update evidence.meta set value = '7' where name = 'version'")
+    with pytest.raises(Invalid, match=r"evidence .* newer watchkeeper \(its version is 7, this program knows 1\)"):
+        shared.open()

@@ -648,6 +648,31 @@ def test_clean_keeps_the_claims(place: Place, tmp_path: Path) -> None:
     place.run(work)
 
 
+@quickly
+def test_a_run_is_listed_and_forgotten_only_when_nothing_of_it_is_at_work(place: Place) -> None:
+    step = place.step("echo text; sleep 300")
+    done = dataclasses.replace(step, step="s0-0", text="echo text")
+    never = dataclasses.replace(step, step="s2-0")
+
+    async def work(host: ShellHost) -> None:
+        await host.start(done, wait_s=5)
+        await host.start(step)
+        assert await host.spooled(step.run) == [step.run]
+        assert await host.spooled("nobody") == []
+        assert await host.clean(step.run, claims=True) is False
+        assert (await host.look(step)).output == b"text\n"
+        ended = await host.cancel(step, grace_s=0.3)
+        assert (ended.status, ended.output) == ("cancelled", b"")
+        for _ in range(2):
+            unstarted = await host.cancel(never)
+            assert unstarted.status == "cancelled" and b"it was never started" in unstarted.output
+        assert await host.clean(step.run, claims=True) is True
+        assert await host.spooled(step.run) == []
+        assert [(await host.look(each)).status for each in (done, step)] == ["gone", "gone"]
+
+    place.run(work)
+
+
 # ------------------------------------------------------------------------------------------------- only over ssh
 
 

@@ -45,7 +45,7 @@ from watchkeeper.store.writer import Store
 
 T = TypeVar("T")
 DAY = 86400.0
-ADA = Actor("person", "ada")
+ADA = Actor("person", "ada", "admin")
 AGENT = Actor("agent", "helper")
 
 
@@ -129,7 +129,7 @@ class Desk:
         self.segments = Segments(self.store, steps, responder, self.holder, self.clock, measurer)
         self.runs = Runs(self.store, evidence, engine, steps, responder, self.holder, self.clock, measurer)
         self.approvals = Approvals(self.store, engine, responder, self.holder, self.clock, measurer)
-        self.grants = Grants(self.store, responder, self.holder, self.clock)
+        self.grants = Grants(self.store, responder, self.holder, self.clock, measurer.pinner)
         self.automation = Automation(self.store, self.clock)
         self.incidents = Incidents(self.store, self.journal, None, self.holder, self.clock)  # type: ignore[arg-type]
         self.reports = AutomationReports(self.store, responder, self.holder, self.clock)
@@ -262,7 +262,7 @@ CASES = [
     ("alternatives", {"fix": MENU}, "waits for a choice: "),
     ("destroys", {"fix": "rm -rf {data}"}, "destroys, and the grant does not name destroying steps."),
     ("unreachable", {"attrs": '{"host":"far"}'}, " was not started: far (127.0.0.1:9) refused the connection"),
-    ("busy host", {}, "Another run is changing app1 for more than"),
+    ("busy host", {}, "Run 99 (ben, step 2 of other.md) is changing app1 until about "),
 ]
 GRANTED = {"revoked", "expired", "changed", "stale", "kill switch", "acknowledged", "budget", "placeholder", "interactive",
            "endless", "alternatives", "destroys", "unreachable", "busy host"}  # fmt: skip
@@ -321,17 +321,13 @@ def prepared(desk: Desk, monkeypatch: pytest.MonkeyPatch, case: str) -> Incident
         assert real is desk.incidents
     elif case == "busy host":
         monkeypatch.setattr(segments_module, "HOST_TURN_S", 0.05)
-        with desk.segments._turns.take("app1", 1.0):
-            return in_thread(desk)
+        busy = replace(desk.runs.plan("runbooks/web.md", "shop", {}, (), ADA), actor="ben", state=RunState.RUNNING)
+        for _ in range(99):
+            number = desk.store.write(lambda session: session.add_run(busy)).id
+        desk.store.write(
+            lambda session: session.take_lease("host:app1", f"run {number}", desk.clock(), 60, "ben, step 2 of other.md", 99)
+        )
     return desk.fails()
-
-
-def in_thread(desk: Desk) -> Incident:
-    found: list[Incident] = []
-    worker = threading.Thread(target=lambda: found.append(desk.fails()))
-    worker.start()
-    worker.join(20)
-    return found[0]
 
 
 def test_once_it_acted_nothing_is_said(desk: Desk) -> None:

@@ -160,7 +160,7 @@ def kept_output(house: House, run: int) -> tuple[int, list[bytes]]:
 
 def test_a_gigabyte_from_a_read_step_is_ended_at_64_megabytes(desk: Desk) -> None:
     before = desk.peak_mb()
-    run = desk.ended(desk.start("loud", "big", f"head -c {GIGABYTE} /dev/zero"), 120)
+    run = desk.ended(desk.start("loud", "big", f"head -c {GIGABYTE} /dev/zero", phase="Verification"), 120)
     step = run["steps"][0]
     assert step["state"] == "failed"
     assert step["message"] == "wrote more than 64 MB, so it was ended; what came until then is kept"
@@ -178,6 +178,8 @@ def test_without_bash_a_bash_block_is_refused_and_an_sh_block_runs(desk: Desk) -
     assert step["message"].startswith("poor has no bash, which this step asks for; nothing was started")
     assert "Write the block for sh, or install bash there" in step["message"]
     assert not (poor.root / "root/changed").exists()
+    step = desk.ended(desk.start("asked", "poor", "ls /root", phase="Verification"))["steps"][0]
+    assert step["message"] == "poor has no bash, which this command asks for. Ask for sh instead"
     run = desk.ended(desk.start("plain", "poor", "touch /root/changed; echo $0 did it", "ls /root", language="sh"))
     assert [step["state"] for step in run["steps"]] == ["done", "done"]
     assert (poor.root / "root/changed").exists()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.house import PATIENCE
 from tests.lab.machines import Machine, MachineLab
 
 import watchkeeper
@@ -105,7 +106,7 @@ class Installed:
         return Client(f"{self.machine.root}{STATE}/main.sock", timeout_s=20)
 
     def until(self, holds: Callable[[], Any], limit_s: float, what: str) -> Any:
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + limit_s * PATIENCE
         while time.monotonic() < deadline:
             try:
                 if found := holds():
