@@ -83,6 +83,8 @@ PARTS: dict[str, Part] = {
     ),
     "nginx": Part(program("nginx"), "apt-get install nginx"),
     "cron": Part(program("cron"), "apt-get install cron"),
+    "logrotate": Part(program("logrotate"), "apt-get install logrotate"),
+    "sqlite3": Part(program("sqlite3"), "apt-get install sqlite3"),
     "supervisor": Part(program("supervisord"), "apt-get install supervisor"),
     "faketime": Part(lambda: any(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "apt-get install libfaketime"),
     "podman": Part(program("podman", "runc"), "apt-get install podman runc netavark iptables, and run as root"),

@@ -18,7 +18,7 @@ from watchkeeper.core.log.chain import Verification
 from watchkeeper.core.log.values import Draft
 from watchkeeper.core.notifications import Attempt, Message, Notification
 from watchkeeper.core.runs.automation_report import Match, ResponseReport
-from watchkeeper.core.runs.values import Evidence, Grant, Plan, PlanStep, Run, RunStep, Touch
+from watchkeeper.core.runs.values import Evidence, Grant, Plan, PlanStep, Run, RunStep, ScriptFile, Touch, Undo
 from watchkeeper.services.doctor import Finding
 
 PREFIX = "/api/v1"
@@ -32,7 +32,8 @@ The command line, the drill and the page speak this API. It answers as long as `
 
 | way | who is calling |
 |---|---|
-| HTTP over the Unix socket `main.sock` in the state directory | the owner of the state directory, with every right |
+| HTTP over the Unix socket `main.sock` in the state directory | its owner, with every right; an agent once there are people |
+| the same with the header `Authorization: Bearer TOKEN` | the person whose token it is, with that person's role |
 | HTTP over loopback TCP, with the cookie of a one-time link (`wk open`) | a person with a browser; may read only |
 
 Every path begins with `/api/v1`. A request body is one JSON object. An answer is one JSON object named by its noun.
@@ -54,7 +55,8 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "How it stands": ("/health", "/status", "/checks", "/doctor", "/backups", "/notifications", "/changes"),
     "Incidents": ("/incidents",),
     "Runbooks and runs": ("/runbooks", "/runs"),
-    "Grants and automation": ("/grants", "/automation"),
+    "Grants and automation": ("/grants", "/automation", "/proofs"),
+    "Locks and people": ("/locks", "/users"),
     "The operations log": ("/log",),
     "Heartbeats, links, the drill": ("/pings", "/links", "/drill"),
 }
@@ -87,12 +89,21 @@ ANSWERS: Mapping[str, str] = {
     "POST /runs/{number}/deny": "`run`",
     "POST /runs/{number}/cancel": "`run`",
     "POST /runs/{number}/resume": "`run`",
+    "POST /runs/{number}/undo": "`run`",
     "GET /grants": "`grants`: list of [grants](#grant), newest first",
     "POST /grants": "`grant`",
     "POST /grants/{number}/revoke": "`grant`",
     "GET /automation": '`{"automation": {"on": true, "why": ""}}`',
     "GET /automation/report": "`report`: [the report](#automation-report)",
     "POST /automation": "`automation`",
+    "GET /proofs": '`{"proofs": [{"response": "shop/runbooks/web-down.md", "runbook": "runbooks/web-down.md", '
+    '"proven_at": null, "within_s": 7776000.0}]}`',
+    "GET /locks": "`locks`: list of [locks](#lock), oldest first",
+    "POST /locks": "`lock`",
+    "POST /locks/release": "`lock`, as it was",
+    "GET /users": "`users`: list of [people](#person)",
+    "POST /users": "`user` and, this once, `token`",
+    "POST /users/remove": "`user`",
     "GET /log": "`entries`: list of [entries](#entry), newest first",
     "GET /log/{number}": "`entry`: [an entry](#entry)",
     "POST /log": "`entry`",
@@ -120,7 +131,8 @@ MEANINGS: Mapping[str, str] = {
     "POST /incidents/{number}/note": "a line in its timeline",
     "GET /runbooks": "the runbooks of the ops repo",
     "GET /runbooks/{path}": "how one is understood",
-    "POST /runs": "start a run by hand. `digest`: of the plan that was shown; refused when it changed",
+    "POST /runs": "start a run by hand. `digest`, `pins`: of the plan that was shown; refused when it changed. `hosts`: only "
+    "on these; `failed_of`: only where that run did not get through",
     "GET /runs": "`active`: only those that have not ended",
     "GET /runs/{number}": "one run",
     "GET /runs/{number}/steps/{index}/output": "the output of a step, also while it runs",
@@ -128,13 +140,21 @@ MEANINGS: Mapping[str, str] = {
     "POST /runs/{number}/values": "`params`: values for placeholders of what waits; nothing runs before its approval",
     "POST /runs/{number}/deny": "the waiting step never runs",
     "POST /runs/{number}/cancel": "end it, on the host too",
-    "POST /runs/{number}/resume": "let a parked run go on",
+    "POST /runs/{number}/resume": "let a parked run go on, or a failed one from its failed step",
+    "POST /runs/{number}/undo": "take back what an ended run did, then verify again",
     "GET /grants": "all grants, revoked ones too",
     "POST /grants": "`response`: `SERVICE/RUNBOOK`",
     "POST /grants/{number}/revoke": "take it back",
     "GET /automation": "the kill switch",
     "GET /automation/report": "what acting by itself brought or would have brought; `days` up to 366",
     "POST /automation": "switch it; off needs no right, on needs a person",
+    "GET /proofs": "when each response last changed something and was proven (null: never), and how long that counts",
+    "GET /locks": "who holds what",
+    "POST /locks": "take or renew a deploy lock; a person only. `name`: `deploy:SERVICE`",
+    "POST /locks/release": "let go of a lock, also another's; a person only",
+    "GET /users": "the people who have a token",
+    "POST /users": "give a person a role and a new token; an admin only. Without `role`: what the team file says",
+    "POST /users/remove": "end a token; an admin only",
     "GET /log": "`text`: only entries that hold it",
     "GET /log/{number}": "one entry",
     "POST /log": "write one; `corrects`: the number of an earlier one",
@@ -155,6 +175,8 @@ VALUES: tuple[tuple[str, type, str], ...] = (
     ("Step", RunStep, "One command in one run; its text and host stand in `plan`."),
     ("Planned step", PlanStep, "What exactly runs, where, and why it may not start by itself."),
     ("Evidence", Evidence, "What a step left behind. The output itself: `/runs/{number}/steps/{index}/output`."),
+    ("Script file", ScriptFile, "`digest`: sha256 of its bytes; empty when they are not known, then `note` says why."),
+    ("Undo", Undo, "How a run was taken back; `verified` is empty until it is over, then good, failed or none."),
     ("Touch", Touch, "One thing that a changing step touches; `files` and `size` are null where nothing was counted."),
     ("Response report", ResponseReport, "`standing`: why no grant lets it act now; `blocked`: matches per cause."),
     ("Match", Match, "`would_act`: under a grant it would have. `after_s`: until it recovered by itself."),
@@ -177,8 +199,21 @@ BY_HAND: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("check", "state", "reason", "since", "at", "latency_s", "values"),
     ),
     "Approval": (
-        "`decided` is empty while it waits, then approved, denied or expired. `touches`: what its step touches, in a line.",
-        ("id", "run", "step", "binds", "requested_at", "expires_at", "decided", "decided_at", "decided_by", "touches"),
+        "`decided`: empty while it waits, else approved, denied, expired or void. `given`: who said yes, at what time.",
+        ("id", "run", "step", "binds", "requested_at", "expires_at", "decided", "decided_at", "decided_by", "needs",
+         "given", "pins", "touches", "so_far"),
+    ),
+    "Pins": (
+        "What an act of a person holds fast besides texts. `digest`: over all of it, only on a run.",
+        ("places", "scripts", "digest"),
+    ),
+    "Lock": (
+        "`sentence`: what others are told who are refused. `fencing` grows whenever it changes hands.",
+        ("name", "holder", "why", "fencing", "taken_at", "expires_at", "run", "sentence"),
+    ),
+    "Person": (
+        "`role`: the one that counts; `given`: the one that an admin gave.",
+        ("name", "role", "given", "added_at", "added_by"),
     ),
     "Blast radius": (
         "What a run was foreseen to touch; `line` says it for people.",

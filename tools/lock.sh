@@ -1,6 +1,6 @@
 #!/bin/sh
-# Maintainers only: writes requirements.lock (what ./wk installs to run) and requirements-test.lock (that and the test
-# parts, same versions) from pyproject.toml. Pins stay as they are unless pyproject.toml forbids them;
+# Maintainers only: writes requirements.lock (what ./wk installs to run), requirements-postgres.lock (that and the engine
+# for several machines) and requirements-test.lock (all of it and the test parts, same versions) from pyproject.toml. Pins stay as they are unless pyproject.toml forbids them;
 #   tools/lock.sh --upgrade                    takes the newest of everything
 #   tools/lock.sh --upgrade-package NAME       takes the newest of one
 # Locks are for every platform and Python >= 3.11, carry the hash of every file and no address.
@@ -24,9 +24,10 @@ compile() {
         --no-emit-index-url --no-annotate --no-header --output-file "$output" "$@" pyproject.toml
 }
 compile requirements-test.lock --extra postgres --extra test "$@"
-compile requirements.lock --extra postgres --constraint requirements-test.lock "$@"
+compile requirements-postgres.lock --extra postgres --constraint requirements-test.lock "$@"
+compile requirements.lock --extra sql --constraint requirements-test.lock "$@"
 
-if grep -nE '://|file:|^-' requirements.lock requirements-test.lock; then
+if grep -nE '://|file:|^-' requirements.lock requirements-postgres.lock requirements-test.lock; then
     echo "tools/lock.sh: a lock file holds an address or an option; it must not" >&2
     exit 1
 fi

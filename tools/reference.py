@@ -6,8 +6,16 @@ from pathlib import Path
 
 from watchkeeper.adapters.sample.breaks.reference import drills_page
 from watchkeeper.core.inventory.reference import checks_page, ops_repo_page
+from watchkeeper.core.runbooks.lint.reference import lint_page
+from watchkeeper.core.runbooks.reference import runbooks_page
 
-PAGES = {"checks.md": checks_page, "ops-repo.md": ops_repo_page, "drills.md": drills_page}
+PAGES = {
+    "checks.md": checks_page,
+    "ops-repo.md": ops_repo_page,
+    "drills.md": drills_page,
+    "lint.md": lint_page,
+    "runbooks.md": runbooks_page,
+}
 
 
 def main() -> None:

@@ -22,6 +22,14 @@ PACKAGE = Path(__file__).resolve().parent
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864")
 BUSY_TIMEOUT_S = 20
+POSTGRESQL_IDLE_S = 4
+"""A writing transaction that stands still for so long is ended: its node is frozen or gone, and all others wait for it."""
+POSTGRESQL_ALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+"""The server notices a machine that is gone, and with it lets go of its locks."""
+POSTGRESQL_KEEPALIVE: dict[str, str] = {
+    "connect_timeout": "5", "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",
+}  # fmt: skip
+"""The same on our side."""
 
 
 def state_directory() -> Path:
@@ -98,9 +106,16 @@ def _postgresql(url: str) -> dict[str, dict[str, object]]:
         "PORT": str(parts.port or options.pop("port", "")),
         "CONN_MAX_AGE": None,
     }
-    reading = "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+    reading = (
+        f"{POSTGRESQL_ALIVE} -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+    )
+    writing = (
+        f"{POSTGRESQL_ALIVE} -c synchronous_commit=on -c lock_timeout={BUSY_TIMEOUT_S}s"
+        f" -c idle_in_transaction_session_timeout={POSTGRESQL_IDLE_S}s"
+    )
+    options = {**POSTGRESQL_KEEPALIVE, **options}
     return {
-        "default": common | {"OPTIONS": options | {"options": "-c synchronous_commit=on"}},
+        "default": common | {"OPTIONS": options | {"options": writing}},
         "reader": common | {"OPTIONS": options | {"options": reading}},
     }
 

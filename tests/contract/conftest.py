@@ -25,7 +25,7 @@ def containers(requires: Callable[..., None]) -> Iterator[ContainerLab]:
 
 @pytest.fixture(scope="session")
 def postgresql(requires: Callable[..., None]) -> Iterator[str]:
-    """The URL of a server of our own; `new_database` of tests/fixtures/postgresql.py makes an empty database there."""
+    """The URL of a server of our own; `empty_database` of tests/fixtures/postgresql.py gives an empty database there."""
     requires("postgresql")
     with postgresql_server() as url:
         yield url

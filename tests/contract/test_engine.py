@@ -155,3 +155,61 @@ def test_stop_does_not_wait_for_ever_and_leaves_the_run_to_the_next_start(store:
     assert state_of(store, number) is RunState.RUNNING
     let_go.set()
     until(lambda: engine.busy() == 0)
+
+
+# ---- when the engine's tables and ours disagree, ours win (distributed only) ------------------------------------------
+
+
+@pytest.fixture
+def distributed_engine(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Work, EnginePort]]:
+    from watchkeeper.engine import distributed as engine_module
+
+    monkeypatch.setattr(engine_module, "STUCK_S", 0.3)
+    work = Work(store)
+    engine = make(store, work)
+    engine.start()
+    yield work, engine
+    engine.stop()
+
+
+@pytest.mark.parametrize("kind", ["distributed"])
+def test_a_run_whose_segment_is_over_in_the_engine_goes_on_under_its_next_number(
+    store: Store, distributed_engine: tuple[Work, EnginePort]
+) -> None:
+    """As after a database that was put back, or a decision that was lost between our row and the engine."""
+    work, engine = distributed_engine
+    number = a_run(store)
+    engine.nudge()
+    until(lambda: state_of(store, number) is RunState.DONE)
+    for state in (RunState.READY, RunState.RUNNING):
+        with store.read() as session:
+            segment = session.run(number).segment
+        store.write(lambda session, state=state: session.save_run(replace(session.run(number), state=state)))
+        engine.nudge()
+        until(lambda: state_of(store, number) is RunState.DONE)
+        with store.read() as session:
+            assert session.run(number).segment == segment + 1
+    assert work.executed == [number] * 3
+
+
+@pytest.mark.parametrize("kind", ["distributed"])
+def test_a_ready_run_that_the_engine_has_lost_is_handed_over_again(
+    store: Store, distributed_engine: tuple[Work, EnginePort], url: str
+) -> None:
+    import psycopg
+
+    work, engine = distributed_engine
+    stopped = threading.Event()
+    work.act = lambda run: stopped.wait(20) and None
+    busy = [a_run(store) for _ in range(4)]  # every worker of this node
+    engine.nudge()
+    until(lambda: engine.busy() == 4)
+    number = a_run(store)
+    with psycopg.connect(url, autocommit=True) as connection:
+        enqueued = "SELECT count(*) FROM dbos.workflow_status WHERE workflow_uuid = %s"
+        engine.nudge()
+        until(lambda: connection.execute(enqueued, (f"{number}:1",)).fetchall() == [(1,)])
+        connection.execute("DELETE FROM dbos.workflow_status WHERE workflow_uuid = %s", (f"{number}:1",))
+    stopped.set()
+    until(lambda: all(state_of(store, each) is RunState.DONE for each in [*busy, number]))
+    assert sorted(work.executed) == [*busy, number]

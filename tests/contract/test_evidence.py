@@ -10,13 +10,16 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from tests.fixtures.postgresql import new_database
+from tests.fixtures.postgresql import empty_database
+from tests.fixtures.proxy import Line
 
 from watchkeeper.core.errors import Invalid, Locked
 from watchkeeper.store.evidence import CHUNK
@@ -47,12 +50,14 @@ class Place:
 
 @pytest.fixture(params=["file", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return Place(tmp_path, new_database(request.getfixturevalue("postgresql")) if request.param == "postgresql" else "")
+    return Place(
+        tmp_path, empty_database(request.getfixturevalue("postgresql")) if request.param == "postgresql" else ""
+    )
 
 
 @pytest.fixture
 def shared(postgresql: str, tmp_path: Path) -> Place:
-    return Place(tmp_path, new_database(postgresql))
+    return Place(tmp_path, empty_database(postgresql))
 
 
 @pytest.fixture
@@ -195,22 +200,39 @@ def test_a_superseded_node_cannot_mix_its_bytes_into_what_another_collects(share
 
 def test_a_cut_connection_loses_and_repeats_nothing(shared: Place) -> None:
     store = shared.open()
-    stopping = threading.Event()
+    finished = threading.Event()
+    query = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'watchkeeper'"
 
-    def cut() -> None:
-        while not stopping.wait(0.03):
-            shared.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'watchkeeper'"
-            )
+    def end() -> None:
+        ended = 0
+        while ended < 10:
+            ended += shared.execute(query)[0][0]
+            time.sleep(0.02)
+        finished.set()
 
-    cutting = threading.Thread(target=cut)
-    cutting.start()
-    for number in range(60):
-        store.append(1, 0, 1, b"%04d\n" % number)
-    stopping.set()
-    cutting.join()
-    assert store.read(1, 0, 1) == b"".join(b"%04d\n" % number for number in range(60))
+    ending = threading.Thread(target=end)
+    ending.start()
+    written = 0
+    while not finished.is_set():
+        store.append(1, 0, 1, b"%04d\n" % written)
+        written += 1
+    ending.join()
+    assert store.read(1, 0, 1) == b"".join(b"%04d\n" % number for number in range(written))
     store.close()
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_an_append_whose_commit_has_no_answer_is_kept_once(shared: Place, delivered: bool) -> None:
+    parts = urlsplit(shared.url)
+    line = Line(parts.port or 0)
+    store = open_evidence(shared.state, parts._replace(netloc=f"watch@127.0.0.1:{line.port}").geturl())
+    line.lose(b"COMMIT", delivered, times=4)
+    for number in range(8):
+        store.append(1, 0, 1, b"%04d\n" % number)
+    assert line.lost
+    assert store.read(1, 0, 1) == b"".join(b"%04d\n" % number for number in range(8))
+    store.close()
+    line.close()
 
 
 def test_tables_of_a_newer_program_are_refused(shared: Place) -> None:

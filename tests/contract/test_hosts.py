@@ -561,6 +561,23 @@ def test_another_boot_refuses(place: Place, tmp_path: Path) -> None:
 
 
 @quickly
+def test_what_may_have_been_sent_before_the_last_boot_is_not_started(place: Place, tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    step = place.step(f"echo ran >>{counter}")
+
+    async def work(host: ShellHost) -> None:
+        answer = await host.start(dataclasses.replace(step, age_s=3e9), wait_s=2)
+        assert answer.status == "rebooted" and b"there was a boot in the last" in answer.output
+        assert not counter.exists()
+        fresh = dataclasses.replace(step, age_s=1.5)
+        assert (await host.start(fresh, wait_s=5)).status == "done"
+        assert (await host.start(dataclasses.replace(step, age_s=3e9), wait_s=5)).status == "done"
+        assert counter.read_text() == "ran\n"
+
+    place.run(work)
+
+
+@quickly
 def test_where_no_spool_can_be_nothing_starts(place: Place, tmp_path: Path) -> None:
     counter = tmp_path / "counter"
 

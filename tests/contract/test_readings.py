@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fixtures.postgresql import new_database
+from tests.fixtures.postgresql import empty_database
 from tests.fixtures.readings import NOW, Place, flip, judged
 
 from watchkeeper.core.checks import Settled, State
@@ -26,7 +26,9 @@ DAY_S = 86_400.0
 
 @pytest.fixture(params=["file", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return Place(tmp_path, new_database(request.getfixturevalue("postgresql")) if request.param == "postgresql" else "")
+    return Place(
+        tmp_path, empty_database(request.getfixturevalue("postgresql")) if request.param == "postgresql" else ""
+    )
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from watchkeeper.programs.supervisor import REFUSED, WRONG
 
 TESTED = {
     "wk", "run", "background", "shell", "crontab", "file", "checks", "respond", "runbook", "output", "printed", "messages",
-    "mistakes", "message", "receiver", "sudoers", "yaml", "curl",
+    "document", "mistakes", "message", "receiver", "sudoers", "yaml", "curl",
 }  # fmt: skip
 BASE = {
     "watchkeeper.yaml": "team: Test\nchannels:\n  duty: {script: tools/page.sh}\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,21 @@ from watchkeeper.core.conditions import parse_rule
 from watchkeeper.core.inventory.loading import load
 from watchkeeper.core.inventory.reference import checks_page, file_examples, ops_repo_page, probe_examples
 from watchkeeper.core.inventory.schema import schemas
+from watchkeeper.core.runbooks.lint.reference import lint_page
+from watchkeeper.core.runbooks.reference import ATTRIBUTES, runbooks_page
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 
 @pytest.mark.parametrize(
-    ("name", "page"), [("checks.md", checks_page), ("ops-repo.md", ops_repo_page), ("drills.md", drills_page)]
+    ("name", "page"),
+    [
+        ("checks.md", checks_page),
+        ("ops-repo.md", ops_repo_page),
+        ("drills.md", drills_page),
+        ("lint.md", lint_page),
+        ("runbooks.md", runbooks_page),
+    ],
 )
 def test_the_page_is_current(name: str, page: object) -> None:
     assert callable(page)
@@ -69,3 +79,12 @@ def test_schemas_are_json_and_know_every_key() -> None:
     assert {"name", "from", "crit", *KINDS} <= set(check["properties"])
     assert check["additionalProperties"] is False
     assert {"type": "string"} in found["service"]["$defs"]["HttpProbe"]["anyOf"]
+
+
+def test_every_attribute_that_the_reader_asks_for_is_on_the_page() -> None:
+    folder = Path(__file__).parents[2] / "src" / "watchkeeper" / "core" / "runbooks"
+    texts = "\n".join((folder / name).read_text(encoding="utf-8") for name in ("steps.py", "attendance.py"))
+    asked = set(re.findall(r"""attributes(?:\.get\(|, )"([A-Za-z]+)\"""", texts)) | set(
+        re.findall(r"""\.attributes, "([A-Za-z]+)\"""", texts)
+    )
+    assert len(asked) > 12 and asked <= {name for names, _ in ATTRIBUTES for name in names}

@@ -275,7 +275,9 @@ def test_what_is_at_work_or_unknown_to_us_is_left_alone(desk: Desk) -> None:
     assert f"{INSTALLATION}-run-{done.run}" not in desk.folders()
     assert f"{INSTALLATION}-run-{running.run}" in desk.folders()
     assert {f"{INSTALLATION}-run-999", "ffffffffffff-run-1", "notes"} <= set(desk.folders())
-    assert desk.spools.strangers == {NAME: 1}
+    assert [finding.sentence for finding in desk.spools.findings()] == [
+        "1 run directories of runs that are not in this store, so they are left alone."
+    ]
     assert desk.steps.cancel(running).status == "cancelled"
 
 

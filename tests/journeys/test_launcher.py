@@ -306,11 +306,12 @@ def test_ctrl_c_while_installing_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_lock_files_agree_carry_hashes_and_no_address() -> None:
     pins = {}
-    for name in ("requirements.lock", "requirements-test.lock"):
+    for name in ("requirements.lock", "requirements-postgres.lock", "requirements-test.lock"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert "://" not in text and not re.search(r"^-", text, re.MULTILINE)
         entry = r"^([a-z0-9.-]+==[^ \\\n]+).*\n(?:    --hash=sha256:[0-9a-f]{64}.*\n)+"
         found = re.findall(entry, text, re.MULTILINE)
         assert len(found) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 30
         pins[name] = set(found)
-    assert pins["requirements.lock"] < pins["requirements-test.lock"]
+    assert pins["requirements.lock"] < pins["requirements-postgres.lock"] < pins["requirements-test.lock"]
+    assert not any(pin.startswith("dbos==") for pin in pins["requirements.lock"])

@@ -5,7 +5,6 @@ what a plan touches, values given while approving, trust that grows old, and the
 from __future__ import annotations
 
 import re
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ from watchkeeper.core.runs.blast_radius import line
 from watchkeeper.core.runs.values import Run, RunState, StepState
 from watchkeeper.faces.api.render import report_json
 from watchkeeper.faces.cli.automation import page
-from watchkeeper.services import segments as segments_module
+from watchkeeper.services import performing as performing_module
 from watchkeeper.services.approvals import Approvals
 from watchkeeper.services.automation import Automation
 from watchkeeper.services.automation_report import AutomationReports
@@ -262,7 +261,7 @@ CASES = [
     ("alternatives", {"fix": MENU}, "waits for a choice: "),
     ("destroys", {"fix": "rm -rf {data}"}, "destroys, and the grant does not name destroying steps."),
     ("unreachable", {"attrs": '{"host":"far"}'}, " was not started: far (127.0.0.1:9) refused the connection"),
-    ("busy host", {}, "Run 99 (ben, step 2 of other.md) is changing app1 until about "),
+    ("busy host", {}, "(ben, step 2 of other.md) is changing app1 until about "),
 ]
 GRANTED = {"revoked", "expired", "changed", "stale", "kill switch", "acknowledged", "budget", "placeholder", "interactive",
            "endless", "alternatives", "destroys", "unreachable", "busy host"}  # fmt: skip
@@ -320,13 +319,11 @@ def prepared(desk: Desk, monkeypatch: pytest.MonkeyPatch, case: str) -> Incident
         monkeypatch.setattr(desk.responder, "respond", acknowledge_first)
         assert real is desk.incidents
     elif case == "busy host":
-        monkeypatch.setattr(segments_module, "HOST_TURN_S", 0.05)
+        monkeypatch.setattr(performing_module, "HOST_TURN_S", 0.05)
         busy = replace(desk.runs.plan("runbooks/web.md", "shop", {}, (), ADA), actor="ben", state=RunState.RUNNING)
-        for _ in range(99):
-            number = desk.store.write(lambda session: session.add_run(busy)).id
-        desk.store.write(
-            lambda session: session.take_lease("host:app1", f"run {number}", desk.clock(), 60, "ben, step 2 of other.md", 99)
-        )
+        other = desk.store.write(lambda session: session.add_run(busy)).id  # at work on another node
+        why = "ben, step 2 of other.md"
+        desk.store.write(lambda s: s.take_lease("host:app1", f"run {other}", desk.clock(), 60, why, other))
     return desk.fails()
 
 

@@ -139,7 +139,8 @@ def test_a_gigabyte_from_a_changing_step_is_kept_at_both_ends(desk: Desk) -> Non
     assert first.startswith(b"first\nxxx")
     assert 64 * MB <= kept < 64 * MB + 1000
     assert gap == [b"bytes left out: first 48 MB and last 16 MB are kept"]
-    assert desk.peak_mb() - before < 250
+    print(f"main held {desk.peak_mb() - before:.0f} MB more at most for a gigabyte of a changing step")
+    assert desk.peak_mb() - before < 150
     spool = desk.machine("big").run("du -sm /var/tmp/wk-0 | cut -f1").stdout
     assert int(spool) < 100, "the middle of the output went back to the disk of the host"
 
@@ -165,7 +166,8 @@ def test_a_gigabyte_from_a_read_step_is_ended_at_64_megabytes(desk: Desk) -> Non
     assert step["state"] == "failed"
     assert step["message"] == "wrote more than 64 MB, so it was ended; what came until then is kept"
     assert step["evidence"]["size"] == 64 * MB
-    assert desk.peak_mb() - before < 250
+    print(f"main held {desk.peak_mb() - before:.0f} MB more at most for a gigabyte of a read step")
+    assert desk.peak_mb() - before < 150
     assert desk.machine("big").run("pgrep -x head", check=False).stdout == ""
 
 

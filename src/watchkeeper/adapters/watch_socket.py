@@ -1,7 +1,7 @@
 """The watch's Unix socket: one JSON object per line each way.
 
-Requests: ``{"do": "ask", "checks": [keys]}``, ``{"do": "status"}``, ``{"do": "reload"}`` and
-``{"do": "ping", "check", "at", "status", "note"}``.
+Requests: ``{"do": "ask", "checks": [keys]}``, ``{"do": "status"}``, ``{"do": "reload"}``, ``{"do": "nodes", "nodes": [ids]}``
+and ``{"do": "ping", "check", "at", "status", "note"}``.
 Answers: ``{"ok": ...}`` or ``{"error": {"kind", "sentence", "hint"}}``.
 
 `serve` is the side of the watch; `WatchClient` is the side of main and blocks. The socket file is 0600: whoever may
@@ -42,6 +42,8 @@ class Askable(Protocol):
     async def ping(self, ping: Ping) -> None: ...
 
     async def reload(self) -> None: ...
+
+    async def assign(self, nodes: Sequence[str]) -> None: ...
 
     def status(self) -> Mapping[str, object]: ...
 
@@ -140,8 +142,15 @@ async def _do(request: Mapping[str, Any], watch: Askable) -> object:
         case "reload":
             await watch.reload()
             return True
+        case "nodes":
+            nodes = request.get("nodes", [])
+            if not isinstance(nodes, list) or not nodes or not all(isinstance(node, str) for node in nodes):
+                raise errors.Usage("nodes is a list of node ids.")
+            await watch.assign(nodes)
+            return True
         case other:
-            raise errors.Usage(f"The watch does not know the request {other!r}.", "It knows ask, status, ping, reload.")
+            known = "It knows ask, status, ping, reload, nodes."
+            raise errors.Usage(f"The watch does not know the request {other!r}.", known)
 
 
 def _ping(request: Mapping[str, Any]) -> Ping:
@@ -196,6 +205,10 @@ class WatchClient:
     def reload(self) -> None:
         """Have the watch look at the ops repo now instead of within half a second."""
         self._request({"do": "reload"}, 30.0)
+
+    def assign(self, nodes: Sequence[str]) -> None:
+        """Say which nodes there are; the watch asks what its own one owns."""
+        self._request({"do": "nodes", "nodes": list(nodes)}, 30.0)
 
     def _request(self, request: Mapping[str, object], timeout_s: float) -> Any:
         line = json.dumps(request, separators=(",", ":")).encode() + b"\n"

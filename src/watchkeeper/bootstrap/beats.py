@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from watchkeeper.core.errors import WatchkeeperError
+from watchkeeper.services.nodes import SharedWatch
 
 if TYPE_CHECKING:
     from watchkeeper.bootstrap.main import Application
 
 log = logging.getLogger(__name__)
-BACKUP_S, HEARTBEAT_S = 20.0, 1.0
+BACKUP_S, HEARTBEAT_S, SPOOLS_S = 20.0, 1.0, 60.0
 FLIPS_S, PROOF_S, EXPIRY_S, SWEEP_S, OUTBOX_S, CHANGES_S, INVENTORY_S = 0.1, 0.25, 1.0, 2.0, 0.25, 5.0, 0.5
+CANCELLING_S, ASKS_S = 1.0, 0.3
 
 
 class Beats:
@@ -31,20 +33,23 @@ class Beats:
     def start(self) -> None:
         """Start all loops."""
         app = self._app
-        loops: list[tuple[str, float, Callable[[], object]]] = [
+        once: list[tuple[str, float, Callable[[], object]]] = [
             ("flips", FLIPS_S, self._flips),
             ("proof", PROOF_S, app.incidents.prove),
             ("hurry", 1.0, app.incidents.hurry),
             ("expiry", EXPIRY_S, app.deadlines.expire),
             ("sweep", SWEEP_S, app.recorder.sweep),
             ("outbox", OUTBOX_S, app.outbox.deliver_due),
-            ("inventory", INVENTORY_S, self._inventory),
+            ("cancelling", CANCELLING_S, app.cancelling.beat),
         ]
         if self._daemon:
-            loops += [
-                ("heartbeat", HEARTBEAT_S, app.own.heartbeat.beat),
-                ("backup", BACKUP_S, app.own.backups.look),
-            ]
+            once += [("heartbeat", HEARTBEAT_S, app.own.heartbeat.beat), ("spools", SPOOLS_S, app.spools.tidy)]
+            if app.joined is None:  # else everything is in PostgreSQL, which is backed up by its own tools
+                once += [("backup", BACKUP_S, app.own.backups.look)]
+        loops = [(name, every_s, self._by_leader(act)) for name, every_s, act in once]
+        loops += [("inventory", INVENTORY_S, self._inventory)]
+        if isinstance(app.watch, SharedWatch):
+            loops += [("asks", ASKS_S, app.watch.serve)]
         for name, every_s, act in loops:
             self._spawn(name, every_s, act, self._stopping)
         self._threads.append(threading.Thread(target=self._changes, name="changes", daemon=True))
@@ -82,14 +87,22 @@ class Beats:
             log.exception("beat %s failed; it goes on", name)
             self._stopping.wait(1.0)
 
+    def _by_leader(self, act: Callable[[], object]) -> Callable[[], object]:
+        """Of several nodes only the one that leads does it; alone it is done as it is."""
+        joined = self._app.joined
+        if joined is None:
+            return act
+        return lambda: act() if joined.nodes.leads() else None
+
     def _flips(self) -> None:
         if self._app.recorder.follow():
             self._app.engine.nudge()
             self._look_for_changes.set()
 
     def _changes(self) -> None:
+        look = self._by_leader(self._app.changes.look)
         while not self._stopping.is_set():
-            self._once("changes", self._app.changes.look)
+            self._once("changes", look)
             self._look_for_changes.wait(CHANGES_S)
             self._look_for_changes.clear()
 
@@ -99,3 +112,5 @@ class Beats:
             app.hosts.replace(app.holder.current.hosts)
             app.secrets.replace(app.holder.current.secrets)
             log.info("inventory %s loaded", app.holder.current.revision[:12])
+        if app.joined is not None and app.joined.in_force is not None:
+            app.joined.in_force.put_into_force(app.holder.current.revision)

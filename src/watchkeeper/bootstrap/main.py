@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from watchkeeper.adapters.hosts.blocking import BlockingHosts
 from watchkeeper.adapters.notifiers import Notifiers
@@ -20,16 +21,17 @@ from watchkeeper.adapters.repositories.last_good import LastGood
 from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.adapters.watch_socket import WatchClient
 from watchkeeper.bootstrap.own_life import Own, build_own
+from watchkeeper.bootstrap.state import database_url
 from watchkeeper.core.checks.values import Judged
-from watchkeeper.core.errors import Invalid, NoAnswer, NotFound, Usage
+from watchkeeper.core.errors import Invalid, NotFound, Usage
 from watchkeeper.core.log.chain import Verification
-from watchkeeper.core.runs.values import Run, StepState
 from watchkeeper.engine.embedded import EmbeddedEngine
 from watchkeeper.identity.callers import Door
 from watchkeeper.services.approvals import Approvals
 from watchkeeper.services.automation import Automation
 from watchkeeper.services.automation_report import AutomationReports
 from watchkeeper.services.blast_radius import Measurer
+from watchkeeper.services.cancelling import Cancelling
 from watchkeeper.services.changes import Changes
 from watchkeeper.services.deadlines import Deadlines
 from watchkeeper.services.doctor import Doctor, Surroundings
@@ -38,19 +40,25 @@ from watchkeeper.services.grants import Grants
 from watchkeeper.services.history import History
 from watchkeeper.services.incidents import Incidents
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.locks import Locks
 from watchkeeper.services.log import Log
+from watchkeeper.services.nodes import NodeReader, SharedWatch, beside
 from watchkeeper.services.notifications import Outbox
-from watchkeeper.services.ports import Clock, EvidencePort, Ping, Session, StorePort
+from watchkeeper.services.people import People
+from watchkeeper.services.ports import Clock, EnginePort, EvidencePort, Ping, Session, StorePort, WatchPort
 from watchkeeper.services.responses import Responder
 from watchkeeper.services.runbooks import Runbooks
 from watchkeeper.services.runs import Runs
 from watchkeeper.services.segments import Segments
+from watchkeeper.services.spools import Spools
 from watchkeeper.services.status import StatusReader
 from watchkeeper.services.steps import StepRunner
 from watchkeeper.services.watch import WatchRecorder
-from watchkeeper.store.evidence import EvidenceStore
-from watchkeeper.store.readings.reader import ReadingsReader
+from watchkeeper.store.places import open_evidence, open_readings_reader
 from watchkeeper.store.writer import Store
+
+if TYPE_CHECKING:
+    from watchkeeper.bootstrap.nodes import Joined
 
 
 @dataclass(slots=True)
@@ -63,10 +71,12 @@ class Application:
     store: StorePort
     evidence: EvidencePort
     holder: InventoryHolder
-    watch: WatchClient
+    watch: WatchPort
     hosts: BlockingHosts
     secrets: SecretReader
     door: Door
+    people: People
+    locks: Locks
     recorder: WatchRecorder
     incidents: Incidents
     runs: Runs
@@ -83,8 +93,12 @@ class Application:
     doctor: Doctor
     channel_tests: ChannelTests
     outbox: Outbox
-    engine: EmbeddedEngine
+    cancelling: Cancelling
+    spools: Spools
+    engine: EnginePort
     own: Own
+    joined: Joined | None = None
+    """This node, where there are several on one PostgreSQL."""
     web_url: str = ""
     stop_beats: Callable[[], None] = field(default=lambda: None)
 
@@ -116,6 +130,9 @@ class Application:
         """Stop beats and engine, then close what is open; running spooled commands go on."""
         self.stop_beats()
         self.engine.stop()
+        self.cancelling.stop()
+        if self.joined is not None:
+            self.joined.leave()
         self.hosts.close()
         self.store.close()
 
@@ -135,31 +152,58 @@ def open_application(ops: Path, state: Path, clock: Clock = time.time) -> Applic
     global _application
     os.environ["WATCHKEEPER_STATE"] = str(state)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "watchkeeper.settings")
-    repository = DirectoryRepository(ops)
-    holder = InventoryHolder(repository, clock, last_good=LastGood(state))
-    holder.refresh()
-    store = Store.open(state)
+    repository, watch = DirectoryRepository(ops), WatchClient(state / "watch.sock")
+    url = database_url()
+    if not url:
+        holder = InventoryHolder(repository, clock, last_good=LastGood(state))
+        holder.refresh()
+        _application = _open(ops, state, clock, repository, holder, Store.open(state), watch, None)
+        return _application
+    from watchkeeper.bootstrap import nodes
+
+    nodes.assert_installed()
+    nodes.name_sessions(state)
+    store = Store.open(state, url)
+    joined = nodes.join(state, store, url, watch)
+    try:
+        holder = nodes.follow(joined, repository, state, clock)
+        _application = _open(ops, state, clock, repository, holder, store, watch, joined)
+    except BaseException:
+        joined.leave()
+        raise
+    return _application
+
+
+def _open(
+    ops: Path, state: Path, clock: Clock, repository: DirectoryRepository, holder: InventoryHolder, store: Store,
+    watch: WatchClient, joined: Joined | None,
+) -> Application:  # fmt: skip
     secrets = SecretReader(ops)
     hosts = BlockingHosts(holder.current.hosts, ssh_config=own_ssh_config(ops))
     secrets.replace(holder.current.secrets)
-    evidence = EvidenceStore(state / "evidence.db")
-    _application = _assemble(ops, state, clock, repository, holder, store, secrets, hosts, evidence)
-    return _application
+    evidence = open_evidence(state, database_url())
+    return _assemble(ops, state, clock, repository, holder, store, secrets, hosts, evidence, watch, joined)
 
 
 def _assemble(
     ops: Path, state: Path, clock: Clock, repository: DirectoryRepository, holder: InventoryHolder, store: Store,
-    secrets: SecretReader, hosts: BlockingHosts, evidence: EvidenceStore,
+    secrets: SecretReader, hosts: BlockingHosts, evidence: EvidencePort, local: WatchClient, joined: Joined | None,
 ) -> Application:  # fmt: skip
-    journal = ReadingsReader(state / "readings.db")
-    watch = WatchClient(state / "watch.sock")
+    journal = open_readings_reader(state, database_url())
+    watch: WatchPort = SharedWatch(local, journal, joined.table, joined.nodes, holder) if joined else local
+    reader = NodeReader(joined.nodes, holder) if joined else None
     responder = Responder(holder)
-    steps = StepRunner(hosts, evidence, secrets.known, clock, _installation(store))
+    installation = _installation(store)
+    steps = StepRunner(hosts, evidence, secrets.known, clock, installation)
+    cancelling, spools = Cancelling(store, steps, clock), Spools(store, hosts, holder, installation, clock)
     measurer = Measurer(hosts, clock)
     segments = Segments(store, steps, responder, holder, clock, measurer)
-    engine = EmbeddedEngine(store, segments.execute, lambda run: end_commands(steps, run), segments.give_up)
+    engine = _engine(store, segments, cancelling, joined)
     automation = Automation(store, clock)
     own = build_own(state, store, watch, holder, secrets, clock)
+    warnings, findings = own.life.warnings, lambda: [*own.life.findings(), *spools.findings()]
+    if joined and reader:
+        warnings, findings = beside(joined.nodes, reader, own.life, joined.in_force)
     return Application(
         ops=ops,
         state=state,
@@ -170,26 +214,39 @@ def _assemble(
         watch=watch,
         hosts=hosts,
         secrets=secrets,
-        door=Door(store, clock),
+        door=Door(store, clock, lambda: holder.current.team),
+        people=People(store, holder, clock),
+        locks=Locks(store, holder, clock),
         recorder=WatchRecorder(store, journal, holder, responder, clock),
         incidents=Incidents(store, journal, watch, holder, clock),
         runs=Runs(store, evidence, engine, steps, responder, holder, clock, measurer),
         approvals=Approvals(store, engine, responder, holder, clock, measurer),
         deadlines=Deadlines(store, journal, engine, responder, holder, clock),
-        grants=Grants(store, responder, holder, clock),
+        grants=Grants(store, responder, holder, clock, measurer.pinner),
         automation=automation,
         automation_reports=AutomationReports(store, responder, holder, clock),
         runbooks=Runbooks(holder),
         changes=Changes(store, hosts, repository, holder, clock),
         log=Log(store, store.verify_log, holder, clock),
-        status=StatusReader(store, journal, watch, holder, automation, clock, own.life.warnings),
+        status=StatusReader(store, journal, watch, holder, automation, clock, warnings, reader.states if reader else tuple),
         history=History(journal, clock),
-        doctor=Doctor(store, journal, watch, hosts, holder, _surroundings(store, state), clock, own.life.findings),
+        doctor=Doctor(store, journal, watch, hosts, holder, _surroundings(store, state), clock, findings),
         channel_tests=ChannelTests(store, holder, clock),
         outbox=Outbox(store, Notifiers(str(ops), secrets.value), holder, clock),
+        cancelling=cancelling,
+        spools=spools,
         engine=engine,
         own=own,
+        joined=joined,
     )
+
+
+def _engine(store: Store, segments: Segments, cancelling: Cancelling, joined: Joined | None) -> EnginePort:
+    if joined is None:
+        return EmbeddedEngine(store, segments.execute, cancelling.end, segments.give_up)
+    from watchkeeper.bootstrap.nodes import build_engine
+
+    return build_engine(joined, segments, cancelling.end)
 
 
 def _installation(store: Store) -> str:
@@ -201,20 +258,6 @@ def _installation(store: Store) -> str:
         return name
 
     return store.write(work)
-
-
-def end_commands(steps: StepRunner, run: Run) -> None:
-    """End what a cancelled run has at work on its hosts; a host that cannot be reached is said in the log of main."""
-    import logging
-
-    for step in run.steps:
-        if step.state is StepState.RUNNING and step.plan.risk != "read":
-            try:
-                steps.cancel(step)
-            except NoAnswer as error:
-                logging.getLogger(__name__).warning(
-                    "run %s cannot be cancelled on %s: %s", run.id, step.plan.host, error
-                )
 
 
 def _surroundings(store: Store, state: Path) -> Surroundings:
@@ -248,9 +291,11 @@ def start_beats(app: Application, daemon: bool = False) -> None:
 class LocalClient:
     """The API called in-process, for a command line without a running daemon. The caller holds the state lock."""
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, token: str = "", way: str = "unix") -> None:
         import django
         from django.core.handlers.wsgi import WSGIHandler
+
+        self._own = {"HTTP_X_WATCHKEEPER_WAY": way} | ({"HTTP_AUTHORIZATION": f"Bearer {token}"} if token else {})
 
         django.setup()
         self._app = app
@@ -274,9 +319,10 @@ class LocalClient:
             "REQUEST_METHOD": method, "PATH_INFO": route, "QUERY_STRING": query, "SERVER_NAME": "localhost",
             "SERVER_PORT": "0", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "application/json",
             "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(),
-            "wsgi.url_scheme": "http", "HTTP_X_WATCHKEEPER_WAY": "unix", "HTTP_HOST": "localhost",
+            "wsgi.url_scheme": "http", "HTTP_HOST": "localhost",
         }  # fmt: skip
         environ.update({"HTTP_" + name.upper().replace("-", "_"): value for name, value in (headers or {}).items()})
+        environ.update(self._own)
         with self._guard:
             data = b"".join(self._handler(environ, start_response))
         return int(str(answer["status"])), dict(answer["headers"]), data  # type: ignore[call-overload]
@@ -293,12 +339,16 @@ def verify_log(state: Path) -> Verification:
     return Store.verify_closed(state)
 
 
-def local_client(ops: Path, state: Path) -> LocalClient:
-    """Open the state without a daemon. Raises `Locked` when a daemon holds it."""
+def local_client(ops: Path, state: Path, token: str = "", way: str = "unix") -> LocalClient:
+    """Open the state without a daemon. Raises `Locked` when a daemon holds it.
+
+    token: of the person who calls. way: ``state`` acts as the owner of the state directory whoever else exists, which is
+    how a lost token is replaced; it needs the lock that no daemon holds.
+    """
     from watchkeeper.bootstrap.state import assert_usable, lock_state
 
     lock_state(state)
     assert_usable(state)
     app = open_application(ops, state)
     start_beats(app)
-    return LocalClient(app)
+    return LocalClient(app, token, way)

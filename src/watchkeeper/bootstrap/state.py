@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 from pathlib import Path
 
 from watchkeeper.core.errors import Invalid, Locked
@@ -59,3 +60,23 @@ def lock_state(state: Path, name: str = "lock") -> None:
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())
     _held[str(path)] = handle
+
+
+def database_url() -> str:
+    """Where several nodes keep everything, from the environment; "" on one machine."""
+    return os.environ.get("DATABASE_URL", "")
+
+
+def node_id(state: Path) -> str:
+    """The name of this state directory among the nodes of one database, made once (``node.id``)."""
+    path = state / "node.id"
+    if not path.exists():
+        fresh = path.with_name(f"node.id.{os.getpid()}")
+        fresh.write_text(secrets.token_hex(6), encoding="ascii")
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)  # main and watch begin at the same time: the first one names it
+        fresh.unlink()
+    found = path.read_text(encoding="ascii").strip()
+    if not found.isalnum():
+        raise Invalid(f"The name of this node in {path} is damaged.", "Delete the file and start again.")
+    return found

@@ -7,6 +7,8 @@
     |- NotFound      no such thing                             (exit 4, HTTP 404)
     |- Locked        somebody else holds it, or it runs        (exit 5, HTTP 409)
     |- NoAnswer      a host or service gave no answer          (exit 6, HTTP 502)
+    |- StoreAway     the database of the store cannot be reached (exit 6, HTTP 502)
+    |- Outcast       this node was declared dead by the others (exit 5, HTTP 409)
 
 A sentence says what failed, on what, against what and why; the hint is the next step. Neither ever holds a secret.
 Anything that is not a WatchkeeperError is our own bug and shows its trace in the log, never to the person.
@@ -64,3 +66,15 @@ class NoAnswer(WatchkeeperError):
     """A host or service gave no answer."""
 
     kind = "no_answer"
+
+
+class StoreAway(WatchkeeperError):
+    """The database of the store cannot be reached. No `NoAnswer`: it says nothing about a host or a step."""
+
+    kind = "no_answer"
+
+
+class Outcast(WatchkeeperError):
+    """This node was declared dead by the others: it may write nothing any more, and ends."""
+
+    kind = "locked"

@@ -33,7 +33,7 @@ class EmbeddedEngine:
         execute: Callable[[int], None],
         end_commands: Callable[[Run], None],
         give_up: Callable[[int, str], None],
-        workers: int = 8,
+        workers: int = 24,  # each waits for its host nearly all the time
     ) -> None:
         self._give_up = give_up
         self._store = store

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         app = open_application(Path(options.ops).resolve(), state)
     except WatchkeeperError as error:
         print(f"wk up: {error}", file=sys.stderr)
-        return 2
+        return 5 if isinstance(error, Locked) else 2
     app.web_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     code = 0
     try:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from watchkeeper.core.actors import Actor
+from watchkeeper.core import approvals as rules
+from watchkeeper.core.actors import Actor, assert_may
 from watchkeeper.core.errors import Forbidden, NotFound, Usage
 from watchkeeper.core.incidents.values import Event
+from watchkeeper.core.inventory.values import Inventory
 from watchkeeper.core.runs.blast_radius import foresee
-from watchkeeper.core.runs.planning import refill, step_digest
-from watchkeeper.core.runs.values import SETTLED, Approval, Run, RunState, RunStep, StepState
+from watchkeeper.core.runs.planning import refill
+from watchkeeper.core.runs.values import SETTLED, Approval, Given, Grant, Pins, Run, RunState, RunStep, StepState
 from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.endings import end_run
 from watchkeeper.services.filling import Filled, keep
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.people import signed_in
+from watchkeeper.services.pins import Pinner
 from watchkeeper.services.ports import Clock, EnginePort, Session, StorePort
 from watchkeeper.services.responses import Responder
 
@@ -46,44 +50,65 @@ class Approvals:
             return session.run(number)
 
     def approve(self, number: int, actor: Actor, index: int | None = None, binds: str = "") -> Run:
-        """Approve the waiting step (one of a menu by `index`). Void when text, host or a value is not what was asked."""
-        if not actor.is_person:
-            raise Forbidden(f"{actor.name} is not a person, and only a person may approve.")
+        """Approve the waiting step (one of a menu by `index`), or give one of two yeses to it.
+
+        Void when text, host, a value or a script file is not what was asked. The script files themselves are read again
+        right before the start. Raises `Forbidden` for an agent, a role too low, or the same person twice.
+        """
+        assert_may(actor, "approve")
 
         def work(session: Session) -> Run:
             run = session.run(number)
             approval = self._pending(session, run, index)
             step = run.steps[approval.step]
+            needed = rules.raised(approval.needs, rules.requirement(step.plan))
+            refused = rules.refusal(actor, needed, run, approval.given)
+            if refused:
+                few = rules.too_few(needed, run, signed_in(session, self._holder.current.team))
+                raise Forbidden(refused, few or f"Look at it: wk runs show {run.id}.")
             self._still_bound(run, step, approval, binds)
             now = self._clock()
-            for other in session.approvals(run=number, pending=True):
-                chosen = other.id == approval.id
-                session.save_approval(
-                    replace(other, decided="approved" if chosen else "denied", decided_at=now, decided_by=actor.name)
-                )
-                if not chosen:
-                    left = replace(
-                        run.steps[other.step], state=StepState.SKIPPED, message="another alternative was picked"
-                    )
-                    session.save_step(left, run.fence)
-            session.save_step(replace(step, decided_by=actor.name, state=StepState.PLANNED), run.fence)
-            make_ready(session, run)
-            if run.incident is not None:
-                text = f"{actor.name} approved step {step.plan.id} on {step.plan.host}."
-                session.add_event(Event(0, run.incident, now, "run", actor.name, text, detail={"run": number}))
+            given = (*approval.given, Given(actor.name, now))
+            approval = replace(approval, given=given, needs=needed.words)
+            if len(given) < needed.persons:
+                session.save_approval(approval)
+                half = f"{actor.name} approved step {step.plan.id}, {rules.so_far(approval)}; another person is needed."
+                session.save_run(replace(run, parked_why=half))
+                self._say(session, run, actor, half)
+                return session.run(number)
+            self._decided(session, run, approval, now)
+            self._say(session, run, actor, f"{actor.name} approved step {step.plan.id} on {step.plan.host}.")
             return session.run(number)
 
         run = self._store.write(work)
         self._engine.nudge()
         return run
 
+    def _decided(self, session: Session, run: Run, approval: Approval, now: float) -> None:
+        """The approval is whole: its step may start, the others of its menu are left, and the run goes on."""
+        names = " and ".join(each.by for each in approval.given)
+        for other in session.approvals(run=run.id, pending=True):
+            if other.id == approval.id:
+                session.save_approval(replace(approval, decided="approved", decided_at=now, decided_by=names))
+                continue
+            session.save_approval(replace(other, decided="denied", decided_at=now, decided_by=names))
+            left = replace(run.steps[other.step], state=StepState.SKIPPED, message="another alternative was picked")
+            session.save_step(left, run.fence)
+        step = run.steps[approval.step]
+        session.save_step(replace(step, decided_by=names, state=StepState.PLANNED), run.fence)
+        make_ready(session, run)
+
+    def _say(self, session: Session, run: Run, actor: Actor, text: str) -> None:
+        if run.incident is not None:
+            event = Event(0, run.incident, self._clock(), "run", actor.name, text, detail={"run": run.id})
+            session.add_event(event)
+
     def fill(self, number: int, actor: Actor, params: Mapping[str, str]) -> Run:
         """Give values to the steps that wait, and to later ones that ask for the same; see `services.filling`.
 
         Nothing runs: the step still waits, now for an approval of its exact bytes with these values.
         """
-        if not actor.is_person:
-            raise Forbidden(f"{actor.name} is not a person, and only a person may give values.")
+        assert_may(actor, "fill")
         if not params:
             raise Usage("No value was given.", f"Give one: wk runs approve {number} --param NAME=VALUE.")
         run = self._get(number)
@@ -91,7 +116,9 @@ class Approvals:
         inventory = self._holder.current
         plan = refill(run.plan, inventory.runbooks.get(run.plan.runbook), inventory, params)
         radius = self._measurer.measured(foresee(plan.steps))
-        filled = Filled(run, plan, radius, tuple(sorted(params)), actor.name, self._clock())
+        waiting = [plan.steps[step.index] for step in run.steps if step.state is StepState.WAITS and not step.attempt]
+        pins = {step.index: self._measurer.pinner.pins([step], inventory.hosts) for step in waiting}
+        filled = Filled(run, plan, radius, tuple(sorted(params)), actor.name, self._clock(), pins)
         self._store.write(lambda session: keep(session, filled))
         return self._get(number)
 
@@ -117,7 +144,12 @@ class Approvals:
         return chosen
 
     def _still_bound(self, run: Run, step: RunStep, approval: Approval, binds: str) -> None:
-        now_binds = step_digest(step.plan, run.plan.runbook_digest)
+        place = rules.places([step.plan.host], self._holder.current.hosts)
+        pins = approval.pins or Pins()
+        moved = rules.moved(pins.places, place, "asked")
+        if moved:
+            raise Usage(f"The approval is void: {moved}", f"Ask again: wk runs resume {run.id}.")
+        now_binds = rules.binds(step.plan, run.plan.runbook_digest, pins)
         if approval.binds != now_binds or (binds and binds != now_binds):
             raise Usage(
                 f"Step {step.plan.id} of run {run.id} is not the text that was shown: the approval is void.",
@@ -137,8 +169,7 @@ class Approvals:
 
     def deny(self, number: int, actor: Actor, reason: str = "") -> Run:
         """Deny what the run waits for: it ends, its later steps never run, and the incident is escalated."""
-        if not actor.is_person:
-            raise Forbidden(f"{actor.name} is not a person, and only a person may deny.")
+        assert_may(actor, "deny")
 
         def work(session: Session) -> Run:
             run = session.run(number)
@@ -150,14 +181,70 @@ class Approvals:
         return self._store.write(work)
 
 
-def request_approvals(session: Session, run: Run, step: RunStep, why: str, now: float) -> None:
-    """This step, and every member of its menu, waits for a person: each with a request bound to its exact bytes."""
+def pins_of_picks(pinner: Pinner, inventory: Inventory, run: Run, step: RunStep) -> dict[int, Pins]:
+    """What a request about this step, and every member of its menu, holds fast now; asks the hosts."""
+    return {each.index: pinner.pins([each.plan], inventory.hosts) for each in _picks(run, step)}
+
+
+def request_approvals(
+    session: Session, run: Run, step: RunStep, why: str, now: float, pins: Mapping[int, Pins], inventory: Inventory,
+    void: bool = False,
+) -> str:  # fmt: skip
+    """This step, and every member of its menu, waits for people: each with a request bound to its exact bytes.
+
+    pins: of `pins_of_picks`. void: what was approved before is void, and this asks anew. Returns why it waits.
+    """
+    said = ""
     for waiting in _picks(run, step):
-        reason = why if waiting.index == step.index else _own_reason(waiting) or why
+        own = why if waiting.index == step.index else _own_reason(waiting) or why
+        needed = rules.requirement(waiting.plan)
+        missing = rules.too_few(needed, run, signed_in(session, inventory.team))
+        reason = " ".join(each for each in (own, needed.said, missing) if each)
+        said = said or reason
         state = waiting.state if waiting.state is StepState.INTERRUPTED else StepState.WAITS
-        session.save_step(replace(waiting, state=state, message=reason), run.fence)
-        binds = step_digest(waiting.plan, run.plan.runbook_digest)
-        session.add_approval(Approval(0, run.id, waiting.index, binds, now, now + APPROVAL_LASTS_S))
+        session.save_step(replace(waiting, state=state, message=reason, decided_by=""), run.fence)
+        if void:
+            void_approved(session, waiting, now)
+        held = pins.get(waiting.index, Pins())
+        binds = rules.binds(waiting.plan, run.plan.runbook_digest, held)
+        asked = Approval(0, run.id, waiting.index, binds, now, now + APPROVAL_LASTS_S, needs=needed.words, pins=held)
+        session.add_approval(asked)
+    return said
+
+
+def void_approved(session: Session, step: RunStep, now: float) -> None:
+    """What was approved of this step is not what would run now: the approval stays as a row, and counts no more."""
+    for approval in session.approvals(run=step.run):
+        if approval.step == step.index and approval.decided == "approved":
+            session.save_approval(replace(approval, decided="void"))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a person's act about a step holds fast. act: a participle, "" when nobody had to act.
+
+    outlived: the sentence that it was given too long ago.
+    """
+
+    pins: Pins | None = None
+    act: str = ""
+    outlived: str = ""
+
+
+def agreed(session: Session, run: Run, step: RunStep, grant: Grant | None, now: float) -> Agreed:
+    """The act under which this step would start now."""
+    if step.decided_by:
+        approved = (each for each in session.approvals(run=run.id) if each.step == step.index)
+        found = next((each for each in approved if each.decided == "approved"), None)
+        if found is None or now - (found.decided_at or 0.0) <= APPROVAL_LASTS_S:
+            return Agreed(found.pins if found else None, "approved")
+        late = f"Step {step.plan.id} was approved more than {APPROVAL_LASTS_S / 60:.0f} minutes ago and did not start."
+        return Agreed(found.pins, "approved", late)
+    if run.mode == "manual" and run.pins is not None:
+        return Agreed(run.pins, "started")
+    if grant is not None and step.plan.risk != "read":
+        return Agreed(grant.pins, "granted")
+    return Agreed()
 
 
 def make_ready(session: Session, run: Run) -> None:

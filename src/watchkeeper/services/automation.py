@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from watchkeeper.core.actors import Actor
-from watchkeeper.core.errors import Forbidden
+from watchkeeper.core.actors import Actor, assert_may
 from watchkeeper.core.log.values import Draft
 from watchkeeper.services.ports import Clock, Session, StorePort
 from watchkeeper.services.responses import AUTOMATION_OFF
@@ -24,8 +23,7 @@ class Automation:
 
     def switch(self, on: bool, actor: Actor, reason: str = "") -> tuple[bool, str]:
         """Switch, and say so in the log; returns the new state."""
-        if on and not actor.is_person:
-            raise Forbidden(f"{actor.name} is not a person, and only a person may switch automation on.")
+        assert_may(actor, "switch_on" if on else "switch_off")
 
         def work(session: Session) -> None:
             before = session.setting(AUTOMATION_OFF) or ""

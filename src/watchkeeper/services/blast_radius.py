@@ -9,6 +9,7 @@ from dataclasses import replace
 from watchkeeper.core.errors import WatchkeeperError
 from watchkeeper.core.runs.measuring import text_of, with_answer
 from watchkeeper.core.runs.values import BlastRadius, Touch
+from watchkeeper.services.pins import Pinner
 from watchkeeper.services.ports import Clock
 from watchkeeper.services.ports.blocking import BlockingHostsPort
 
@@ -20,11 +21,15 @@ MAX_ANSWER = 64 * 1024
 
 
 class Measurer:
-    """Asks the hosts of a plan how much there is. Never raises for a host: what could not be counted stays open."""
+    """Asks the hosts of a plan how much there is. Never raises for a host: what could not be counted stays open.
+
+    pinner: asks the same hosts what the script files hold.
+    """
 
     def __init__(self, hosts: BlockingHostsPort, clock: Clock) -> None:
         self._hosts = hosts
         self._clock = clock
+        self.pinner = Pinner(hosts)
 
     def measured(self, radius: BlastRadius) -> BlastRadius:
         """The blast radius with files and bytes where paths are named, and the time of the look."""

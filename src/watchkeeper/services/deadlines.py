@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.runs.values import Run, RunState
-from watchkeeper.services.approvals import void_approvals, waiting_id
+from watchkeeper.services.approvals import make_ready, void_approvals, waiting_id
 from watchkeeper.services.endings import end_run
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, EnginePort, JournalPort, Session, StorePort
 from watchkeeper.services.responses import Responder
+from watchkeeper.services.undoing import begin_undo
 
 PROVE_WITHIN_S = 60.0
 """For a run whose response is no longer in the ops repo."""
@@ -61,6 +62,9 @@ class Deadlines:
 
     def _unproven_one(self, session: Session, run: Run) -> None:
         why = f"not proven: {_proof_text(session, run)}"
+        if not self._superseded(session, run) and begin_undo(session, run.id, why, RunState.UNPROVEN, self._clock()):
+            make_ready(session, session.run(run.id))
+            return
         end_run(session, self._responder, self._holder, run.id, RunState.UNPROVEN, why, self._clock())
 
     def _superseded(self, session: Session, run: Run) -> bool:

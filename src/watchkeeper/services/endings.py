@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from watchkeeper.core.incidents.values import Event
+from watchkeeper.core.incidents.values import Event, Status
 from watchkeeper.core.log.drafts import run_entry
+from watchkeeper.core.runs.order import NOT_REACHED
+from watchkeeper.core.runs.undoing import sentence, told
 from watchkeeper.core.runs.values import ENDED, Run, RunState, StepState
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.locks import let_incident_go
 from watchkeeper.services.ports import Session
 from watchkeeper.services.responses import Responder, escalate
-
-NOT_REACHED = "not reached"
 
 
 def end_run(
@@ -30,7 +31,12 @@ def end_run(
     run = session.run(number)
     if run.state in ENDED:
         return run
+    if run.undo is not None and not run.undo.verified:  # a person or the time stopped it half way
+        undo = told(run, "none")
+        message = f"{message}; {sentence(undo)}"
+        run = replace(run, undo=undo)
     ended = replace(run, state=state, ended_at=now, message=message)
+    let_incident_go(session, run)
     for step in run.steps:
         if step.state in (StepState.PLANNED, StepState.WAITS) and state is not RunState.PROVEN:
             session.save_step(replace(step, state=StepState.SKIPPED, message=NOT_REACHED), run.fence)
@@ -44,6 +50,10 @@ def end_run(
         Event(0, run.incident, now, "run", run.actor, f"Run {number}: {message}.", detail={"run": number})
     )
     incident = session.incident(run.incident)
+    if incident.status is not Status.OPEN:
+        return ended  # a person had it undone afterwards, and knows
+    if run.undo is not None and state in (RunState.UNPROVEN, RunState.FAILED):
+        escalate(session, holder.current, incident.id, now, message)
     if state is RunState.UNPROVEN:
         responder.respond(session, incident, now)
     elif state in (RunState.FAILED, RunState.DONE):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from watchkeeper.core.actors import Actor
-from watchkeeper.core.errors import Forbidden, NotFound, Usage
+from watchkeeper.core.actors import Actor, assert_may
+from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.runs.modes import DEFAULT_GRANT_DAYS
 from watchkeeper.core.runs.planning import freeze
 from watchkeeper.core.runs.values import Grant
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.pins import Pinner
 from watchkeeper.services.ports import Clock, Session, StorePort
 from watchkeeper.services.responses import Responder
 
@@ -17,7 +18,10 @@ from watchkeeper.services.responses import Responder
 class Grants:
     """Given and revoked by people only; bound to the bytes of the runbook as they are now."""
 
-    def __init__(self, store: StorePort, responder: Responder, holder: InventoryHolder, clock: Clock) -> None:
+    def __init__(
+        self, store: StorePort, responder: Responder, holder: InventoryHolder, clock: Clock, pinner: Pinner
+    ) -> None:
+        self._pinner = pinner
         self._store = store
         self._responder = responder
         self._holder = holder
@@ -30,8 +34,7 @@ class Grants:
 
     def add(self, response: str, actor: Actor, days: float = DEFAULT_GRANT_DAYS, destroy: bool = False) -> Grant:
         """Grant a response of the inventory; its name is ``SERVICE/RUNBOOK``."""
-        if not actor.is_person:
-            raise Forbidden(f"{actor.name} is not a person, and only a person may grant.")
+        assert_may(actor, "grant")
         found = self._responder.response(response)
         if found is None:
             names = [each.name for service in self._holder.current.services.values() for each in service.respond]
@@ -44,12 +47,13 @@ class Grants:
         now = self._clock()
         grant = Grant(
             0, response, file.digest, tuple(sorted({step.host for step in plan.steps})), destroy, actor.name, now,
-            now + days * 86400.0,
+            now + days * 86400.0, pins=self._pinner.pins(plan.steps, inventory.hosts),
         )  # fmt: skip
         return self._store.write(lambda session: session.add_grant(grant))
 
     def revoke(self, number: int, actor: Actor) -> Grant:
-        """Take a grant back; anybody may, since it only lowers what may happen."""
+        """Take a grant back; nearly anybody may, since it only lowers what may happen."""
+        assert_may(actor, "revoke")
 
         def work(session: Session) -> Grant:
             found = next((each for each in session.grants() if each.id == number), None)

@@ -87,7 +87,8 @@ class Health:
             return error.sentence if now - self._started > GRACE_S else ""
         if status.get("store_fault"):
             return str(status["store_fault"])
-        if status.get("starts") != self._progress.starts:
+        owns_none = status.get("checks") == 0  # one of several nodes
+        if owns_none or status.get("starts") != self._progress.starts:
             self._progress = _Progress(status.get("starts"), now)
         checks = self._holder.current.checks.values()
         quiet, shortest = now - self._progress.since, min((check.every_s for check in checks), default=None)

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from watchkeeper.core.actors import Actor
+from watchkeeper.core.actors import Actor, assert_role
 from watchkeeper.core.changes import Suspect, rank
 from watchkeeper.core.checks.values import Judged, State
-from watchkeeper.core.errors import Forbidden, NoAnswer, Usage
+from watchkeeper.core.errors import NoAnswer, Usage
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Ending, Event, FailingCheck, Incident, Status
 from watchkeeper.core.inventory.values import Check
@@ -249,11 +249,15 @@ def _changing(run: Run) -> bool:
     """
     if run.state not in (RunState.READY, RunState.RUNNING) or run.fix_started_at is None:
         return False
+    if run.undo is not None:
+        return True  # what it did is being taken back: half of that is worse than either end
     return any(step.plan.phase == "fix" and step.state in (StepState.PLANNED, StepState.RUNNING) for step in run.steps)
 
 
 def _holds(run: Run) -> bool:
     """A run that changed something and was not given up: it is being verified, or had nothing left to verify."""
+    if run.undo is not None:
+        return False  # what recovers after it was taken back did not recover by it
     return run.last_change_at is not None and run.state in (RunState.VERIFYING, RunState.RUNNING, RunState.DONE)
 
 
@@ -265,5 +269,4 @@ def _open(session: Session, number: int) -> Incident:
 
 
 def _person(actor: Actor, act: str) -> None:
-    if not actor.is_person:
-        raise Forbidden(f"{actor.name} is not a person, and only a person may {act}.")
+    assert_role(actor, "operator", act)

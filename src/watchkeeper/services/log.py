@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from watchkeeper.core.actors import Actor
+from watchkeeper.core.actors import Actor, assert_role
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.log.chain import Verification
 from watchkeeper.core.log.markdown import render_log
@@ -45,6 +45,8 @@ class Log:
         self, actor: Actor, type: str, title: str, severity: str = "Low", body: str = "", corrects: int | None = None
     ) -> Entry:
         """An entry written by hand; raises `NotFound` when the entry it corrects does not exist."""
+        if actor.is_person:  # agents may note what they did; a viewer only looks
+            assert_role(actor, "operator", "write into the log")
         if not title.strip():
             raise Usage("The entry has no title.", 'Give one: wk log add "Rotated the signing key".')
         if corrects is not None:

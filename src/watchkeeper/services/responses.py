@@ -16,6 +16,7 @@ from watchkeeper.core.runs.modes import Decision, over_budget, proven_too_long_a
 from watchkeeper.core.runs.planning import freeze
 from watchkeeper.core.runs.values import ENDED, Plan, Run, RunState, RunStep, StepState
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.locks import claim_incident
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Session
 
@@ -175,6 +176,7 @@ class Responder:
             return
         why = "" if response.mode != "auto" or mode == "auto" else grant.why
         run = session.add_run(new_run(plan, response.name, mode, "watchkeeper", now, incident.id, grant.grant))
+        claim_incident(session, run, now)
         session.save_incident(replace(session.incident(incident.id), why_not_acted=why))
         text = f"{response.runbook} answers this: run {run.id} is planned, mode {mode}."
         session.add_event(Event(0, incident.id, now, "run", "watchkeeper", text, detail={"run": run.id}))

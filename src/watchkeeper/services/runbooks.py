@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from watchkeeper.core.errors import NotFound
 from watchkeeper.core.inventory.values import RunbookFile
 from watchkeeper.core.runbooks import Runbook, read_runbook
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.ports import StorePort
+from watchkeeper.services.responses import Responder
+
+
+@dataclass(frozen=True, slots=True)
+class LastProof:
+    """When a response last changed something and was proven, as the age of trust counts it.
+
+    proven_at: epoch seconds, None for never. within_s: how long trust lasts (`proven_within`).
+    """
+
+    response: str
+    runbook: str
+    proven_at: float | None
+    within_s: float
+
+
+def last_proofs(store: StorePort, holder: InventoryHolder) -> list[LastProof]:
+    """One row for every response that may do something, in the order of the inventory."""
+    inventory, responder = holder.current, Responder(holder)
+    found: list[LastProof] = []
+    with store.read() as session:
+        for service in inventory.services.values():
+            for response in service.respond:
+                file = inventory.runbooks.get(response.runbook)
+                if file is None or response.mode == "observe":
+                    continue
+                at = responder.last_proven(session, response, file.digest)
+                found.append(LastProof(response.name, response.runbook, at, inventory.team.proven_within_s))
+    return found
 
 
 class Runbooks:

@@ -16,6 +16,7 @@ from watchkeeper.core.runs.values import Approval, RunStep
 from watchkeeper.core.status import ServiceState, sentence, service_state, worst_state
 from watchkeeper.services.automation import Automation
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.nodes import NodeState
 from watchkeeper.services.ports import Clock, JournalPort, StorePort, WatchPort
 
 
@@ -33,7 +34,7 @@ class Waiting:
 class Now:
     """The whole truth of one moment. watch: its own figures, empty when it does not answer (then `watch_down` says why).
 
-    own: what is wrong with watchkeeper itself, such as a late backup; one sentence each.
+    own: what is wrong with watchkeeper itself, such as a late backup; one sentence each. nodes: where there are several.
     """
 
     at: float
@@ -52,6 +53,7 @@ class Now:
     automation_why: str
     latest: Mapping[str, Judged]
     own: tuple[str, ...] = ()
+    nodes: tuple[NodeState, ...] = ()
 
 
 class StatusReader:
@@ -59,9 +61,10 @@ class StatusReader:
 
     def __init__(
         self, store: StorePort, journal: JournalPort, watch: WatchPort, holder: InventoryHolder, automation: Automation,
-        clock: Clock, own: Callable[[], tuple[str, ...]] = tuple,
+        clock: Clock, own: Callable[[], tuple[str, ...]] = tuple, nodes: Callable[[], tuple[NodeState, ...]] = tuple,
     ) -> None:  # fmt: skip
         self._own = own
+        self._nodes = nodes
         self._store = store
         self._journal = journal
         self._watch = watch
@@ -92,7 +95,7 @@ class StatusReader:
         return Now(
             at, inventory, worst_state(services), sentence(services, incidents, runs_waiting, down, at), services, incidents,
             undelivered, waiting, self._holder.fault, self._holder.loaded.mistakes, watch, down, on, why,
-            self._journal.latest(), self._own(),
+            self._journal.latest(), self._own(), self._nodes(),
         )  # fmt: skip
 
     def _watch_state(self) -> tuple[Mapping[str, object], str]:

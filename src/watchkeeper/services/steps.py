@@ -3,86 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from watchkeeper.core.errors import NoAnswer, WatchkeeperError
 from watchkeeper.core.redaction import Redactor
+from watchkeeper.core.runs.cancelling import ended_as, unknown
 from watchkeeper.core.runs.expectation import met
-from watchkeeper.core.runs.values import Evidence, RunStep, StepState
+from watchkeeper.core.runs.values import PlanStep, RunStep, StepState
+from watchkeeper.services.collecting import HEAD_BYTES, TAIL_BYTES, Collector
 from watchkeeper.services.ports import Clock, EvidencePort, SpoolAnswer, SpoolStep
 from watchkeeper.services.ports.blocking import BlockingHostsPort
+from watchkeeper.services.rights import Rights
 
 LOOK_EVERY_S = 0.2
 REACH_AGAIN_S = 60.0
 """How long a host is asked again for a step that was at work there when main ended."""
-HEAD_BYTES = 48 * 1024 * 1024
-TAIL_BYTES = 16 * 1024 * 1024
-SHOWN_BYTES = 4000
-"""How much of the output is kept in reach for `expect=` and for messages."""
-
 LAST_WORDS = 200
 """Characters of a failed command's last line that go into its sentence."""
 
 REFUSALS = ("nospool", "nosetsid", "full")
 """Answers of the spool that mean: nothing was started. Their output is the reason."""
 INTERRUPTED = "interrupted, may have partly run"
-
-
-class Collector:
-    """Takes a step's output, redacts it across chunk borders, caps it, and hands it to the evidence store."""
-
-    def __init__(self, evidence: EvidencePort, step: RunStep, redactor: Redactor) -> None:
-        self._evidence = evidence
-        self._step = step
-        self._redactor = redactor
-        self._hash = hashlib.sha256()
-        self._late = bytearray()
-        self.size = 0
-        self.tail = b""
-        self.truncated = False
-        evidence.reset(step.run, step.index, step.attempt)
-
-    def feed(self, data: bytes) -> None:
-        """More raw bytes from the host."""
-        self._keep(self._redactor.feed(data))
-
-    def finish(self) -> None:
-        """The output has ended: write what was held back and, when it was cut, the last part with a sentence."""
-        self._keep(self._redactor.flush())
-        if self._late:
-            left_out = self.size - HEAD_BYTES - len(self._late)
-            if left_out > 0:
-                self.truncated = True
-                self._write(f"\n[{left_out} bytes left out here by watchkeeper: 64 MB are kept]\n".encode())
-            self._write(bytes(self._late))
-            self._late.clear()
-
-    def _keep(self, clean: bytes) -> None:
-        if not clean:
-            return
-        self.tail = (self.tail + clean)[-SHOWN_BYTES:]
-        head = max(0, min(len(clean), HEAD_BYTES - self.size))
-        self.size += len(clean)
-        if head:
-            self._write(clean[:head])
-        if head < len(clean):
-            self._late += clean[head:]
-            if len(self._late) > TAIL_BYTES:
-                del self._late[: len(self._late) - TAIL_BYTES]
-
-    def _write(self, data: bytes) -> None:
-        self._hash.update(data)
-        self._evidence.append(self._step.run, self._step.index, self._step.attempt, data)
-
-    def evidence_value(self, exit_code: int | None, started_at: float, ended_at: float) -> Evidence:
-        """What the step left behind. The digest is of the redacted bytes that were kept."""
-        return Evidence(
-            self._step.attempt, exit_code, started_at, ended_at, self.size, self._hash.hexdigest(), self.truncated,
-            self.tail.decode(errors="replace")[-500:],
-        )  # fmt: skip
 
 
 class StepRunner:
@@ -96,10 +39,12 @@ class StepRunner:
         installation: str,
     ) -> None:  # fmt: skip
         self._installation = installation
+        self._rights = Rights(hosts)
         self._hosts = hosts
         self._evidence = evidence
         self._secrets = secrets
         self._clock = clock
+        self._followed: set[tuple[int, int]] = set()
 
     def collector(self, step: RunStep) -> Collector:
         """A fresh collector for this attempt, with every known secret value."""
@@ -107,6 +52,10 @@ class StepRunner:
 
     def read(self, step: RunStep, cancelled: Callable[[], bool]) -> RunStep:
         """A read step: run it, keep its output as it comes. Repeating it is harmless."""
+        with self._following(step):
+            return self._read(step, cancelled)
+
+    def _read(self, step: RunStep, cancelled: Callable[[], bool]) -> RunStep:
         plan = step.plan
         collector = self.collector(step)
         started = step.started_at or self._clock()
@@ -116,6 +65,9 @@ class StepRunner:
                 limit=HEAD_BYTES + TAIL_BYTES, strict=plan.phase != "diagnose", on_output=collector.feed, stop=cancelled,
             )  # fmt: skip
         except WatchkeeperError as error:
+            if isinstance(error, NoAnswer) and cancelled():
+                text = f"cancelled; {plan.host} cannot be reached, and a read command ends with its connection"
+                return self._ended(step, collector, None, started, StepState.CANCELLED, text)
             return self._ended(step, collector, None, started, StepState.FAILED, _told(error))
         collector.feed(result.error)
         collector.finish()
@@ -133,20 +85,29 @@ class StepRunner:
             )
             state = StepState.DONE if plan.phase == "diagnose" and not plan.expect else StepState.FAILED
             return self._ended(step, collector, None, started, state, text)
-        good, why = met(plan.expect, result.exit_code, collector.tail.decode(errors="replace"))
+        good, why = met(plan.expect, result.exit_code, collector.near)
         if good or (plan.phase == "diagnose" and not plan.expect):
             return self._ended(step, collector, result.exit_code, started, StepState.DONE, "")
         why = _with_last_words(why, collector.tail.decode(errors="replace"))
         return self._ended(step, collector, result.exit_code, started, StepState.FAILED, why)
 
     def change(
-        self, step: RunStep, save: Callable[[RunStep], bool], cancelled: Callable[[], bool], first: bool
-    ) -> RunStep:
+        self, step: RunStep, save: Callable[[RunStep], bool], cancelled: Callable[[], bool], first: bool,
+        left: Callable[[], bool] = lambda: False,
+    ) -> RunStep:  # fmt: skip
         """A changing step through the spool: started once, or picked up again; followed until its end or its deadline.
 
         first: nobody can have sent this attempt before, so a host that cannot be reached has not got it.
+        left: it is to go on without us (somebody else follows it); then it comes back RUNNING, and nothing was ended.
         The returned step is INTERRUPTED when the host cannot say whether it ran to its end.
         """
+        with self._following(step):
+            return self._change(step, save, cancelled, first, left)
+
+    def _change(
+        self, step: RunStep, save: Callable[[RunStep], bool], cancelled: Callable[[], bool], first: bool,
+        left: Callable[[], bool],
+    ) -> RunStep:  # fmt: skip
         spool = self.spool_step(step)
         collector = self.collector(step)
         started = step.started_at or self._clock()
@@ -157,14 +118,16 @@ class StepRunner:
                 collector.finish()
                 why = f"was not started: {error.sentence.rstrip('.')}"
                 return self._ended(step, collector, None, started, StepState.FAILED, why)
+            if cancelled():
+                return self._unknown(replace(step, sent=True), collector, started)
             return self._lost_sight(step, collector, started, error)
         except WatchkeeperError as error:
             return self._ended(step, collector, None, started, StepState.REFUSED, _told(error))
         sent = answer.status in ("started", "running", "done")
         step = replace(step, boot=step.boot or answer.boot, sent=step.sent or sent)
-        if not save(step):
+        if answer.status != "done" and not save(step):  # else its end is kept in a moment, and all of this with it
             return step
-        return self._follow(step, self.spool_step(step), collector, answer, started, cancelled)
+        return self._follow(step, self.spool_step(step), collector, answer, started, cancelled, left)
 
     def _reached(self, step: RunStep, spool: SpoolStep, cancelled: Callable[[], bool], first: bool) -> SpoolAnswer:
         """Start or re-attach. A step that may be at work on a host we cannot reach is asked for again for a while.
@@ -186,14 +149,14 @@ class StepRunner:
 
     def _follow(
         self, step: RunStep, spool: SpoolStep, collector: Collector, answer: SpoolAnswer, started: float,
-        cancelled: Callable[[], bool],
+        cancelled: Callable[[], bool], left: Callable[[], bool],
     ) -> RunStep:  # fmt: skip
         offset = 0
         deadline = started + step.plan.timeout_s
         quiet_since: float | None = None
         while True:
             if answer.output and answer.status not in REFUSALS:
-                collector.feed(answer.output)
+                collector.feed(answer.output, answer.left_out)
                 offset = answer.next_offset
             if answer.status not in ("started", "running"):
                 if answer.output and answer.status == "done" and collector.size < HEAD_BYTES + TAIL_BYTES:
@@ -204,8 +167,10 @@ class StepRunner:
                     if answer.output or answer.status == "running":
                         continue
                 return self._finished(step, collector, answer, started)
-            now = self._clock()
-            if cancelled() or now > deadline:
+            now, ending = self._clock(), cancelled()
+            if left():
+                return step
+            if ending or now > deadline:
                 return self._stopped(step, spool, collector, started, offset, timed_out=now > deadline)
             if not answer.output:
                 time.sleep(LOOK_EVERY_S)
@@ -226,7 +191,7 @@ class StepRunner:
             return self._ended(step, collector, None, started, StepState.REFUSED, why)
         if answer.status == "done":
             output = collector.tail.decode(errors="replace")
-            good, why = met(step.plan.expect, answer.exit_code, output)
+            good, why = met(step.plan.expect, answer.exit_code, collector.near)
             return self._ended(
                 step,
                 collector,
@@ -236,7 +201,7 @@ class StepRunner:
                 _with_last_words(why, output) if not good else "",
             )
         if answer.status == "cancelled":
-            return self._ended(step, collector, None, started, StepState.CANCELLED, "cancelled before its end")
+            return self._ended(step, collector, None, started, *ended_as(step, answer.status, None))
         state, text = _unclear(answer.status, step)
         return self._ended(step, collector, None, started, state, text)
 
@@ -246,16 +211,23 @@ class StepRunner:
         try:
             answer = self._hosts.get(step.plan.host).cancel(spool)
         except NoAnswer as error:
-            return self._lost_sight(step, collector, started, error)
+            if timed_out:
+                return self._lost_sight(step, collector, started, error)
+            return self._unknown(step, collector, started)
         with contextlib.suppress(NoAnswer):  # the line may be cut now; that it has ended is known all the same
-            collector.feed(self._hosts.get(step.plan.host).look(spool, offset=offset).output)
+            rest = self._hosts.get(step.plan.host).look(spool, offset=offset)
+            collector.feed(rest.output, rest.left_out)
         collector.finish()
         if timed_out:
             text = f"did not end within {step.plan.timeout_s:g} s, so its process group was ended"
             return self._ended(step, collector, answer.exit_code, started, StepState.FAILED, text)
-        return self._ended(
-            step, collector, answer.exit_code, started, StepState.CANCELLED, "cancelled; its process group was ended"
-        )
+        state, text = ended_as(step, answer.status, answer.exit_code)
+        return self._ended(step, collector, answer.exit_code, started, state, text)
+
+    def _unknown(self, step: RunStep, collector: Collector, started: float) -> RunStep:
+        """Cancelled at a host that does not answer: `services.cancelling` tries again until it does."""
+        collector.finish()
+        return replace(unknown(step), evidence=collector.evidence_value(None, started, self._clock()))
 
     def _lost_sight(self, step: RunStep, collector: Collector, started: float, error: NoAnswer) -> RunStep:
         collector.finish()
@@ -268,9 +240,61 @@ class StepRunner:
         evidence = collector.evidence_value(exit_code, started, now)
         return replace(step, state=state, ended_at=now, exit_code=exit_code, message=message, evidence=evidence)
 
-    def cancel(self, step: RunStep) -> None:
+    def refused(self, step: PlanStep) -> str:
+        """Why a step cannot work on its host as whom we are there; see `services.rights`. "" when it can."""
+        return self._rights.refusal(step) if step.sudo else ""
+
+    def output(self, step: RunStep, limit: int) -> tuple[str, int]:
+        """(the first `limit` bytes of what the step's attempt printed, as text; how many there are), as they were kept."""
+        data = self._evidence.read(step.run, step.index, step.attempt, 0, limit)
+        return data.decode(errors="replace"), self._evidence.size(step.run, step.index, step.attempt)
+
+    def cancel(self, step: RunStep) -> SpoolAnswer:
         """End a running step's process group on its host. Raises `NoAnswer` when the host cannot be reached."""
-        self._hosts.get(step.plan.host).cancel(self.spool_step(step))
+        return self._hosts.get(step.plan.host).cancel(self.spool_step(step))
+
+    def look_for_end(self, step: RunStep) -> RunStep | None:
+        """How a step ended that nobody follows; None while it is at work or its host cannot be reached."""
+        try:
+            answer = self._hosts.get(step.plan.host).look(self.spool_step(step))
+        except NoAnswer:
+            return None
+        if answer.status == "running":
+            return None
+        ended = self.collected(step, answer)
+        if answer.status != "done":
+            state, text = _unclear(answer.status, step)
+            return replace(ended, state=state, message=text)
+        output = ended.evidence.note if ended.evidence else ""
+        good, why = met(step.plan.expect, answer.exit_code, output)
+        return replace(ended, state=StepState.DONE if good else StepState.FAILED, message="" if good else why)
+
+    def followed(self, step: RunStep) -> bool:
+        """Whether a thread of this process follows the step, and will write how it ended."""
+        return (step.run, step.index) in self._followed
+
+    @contextlib.contextmanager
+    def _following(self, step: RunStep) -> Iterator[None]:
+        self._followed.add((step.run, step.index))
+        try:
+            yield
+        finally:
+            self._followed.discard((step.run, step.index))
+
+    def collected(self, step: RunStep, answer: SpoolAnswer) -> RunStep:
+        """A cancelled step that nobody follows, with its whole output and what its host answered to the cancel."""
+        collector, started, offset = self.collector(step), step.started_at or self._clock(), 0
+        with contextlib.suppress(NoAnswer):  # that it has ended is known all the same
+            while collector.size < HEAD_BYTES + TAIL_BYTES:
+                look = self._hosts.get(step.plan.host).look(self.spool_step(step), offset=offset)
+                if not look.output or look.status in REFUSALS:
+                    break
+                collector.feed(look.output, look.left_out)
+                offset = look.next_offset
+        collector.finish()
+        never = answer.status == "cancelled" and bool(answer.output)
+        state, text = ended_as(step, answer.status, answer.exit_code, never)
+        return self._ended(step, collector, answer.exit_code, started, state, text)
 
     def lives_on(self, step: RunStep) -> bool:
         """Whether the host has this attempt at work, or knows its end: then it is followed, never started anew.
@@ -283,7 +307,7 @@ class StepRunner:
         """How this attempt is named in the spool of its host: with the id of this installation, since hosts are shared.
 
         Without a known boot id it is the first of its run there. Sent again after a crash it finds its own claim, which
-        holds the boot id of the first time.
+        holds the boot id of the first time; where the claim is gone, a host that booted since it began refuses.
         """
         plan = step.plan
         return SpoolStep(
@@ -295,6 +319,7 @@ class StepRunner:
             boot=step.boot,
             first_of_run=not step.boot,
             strict=True,
+            age_s=max(0.0, self._clock() - step.started_at) if step.started_at else 0.0,
         )
 
 

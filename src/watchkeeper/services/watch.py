@@ -41,15 +41,23 @@ class WatchRecorder:
                 self._cursor = session.cursor(CURSOR)
         flips = self._journal.flips(self._cursor)
         for flip in flips:
-            self._store.write(partial(self._record, flip=flip))
-            self._cursor = flip.seq
+            if flip.seq > self._cursor:
+                self._cursor = max(flip.seq, self._store.write(partial(self._record, flip=flip)))
         return len(flips)
 
-    def _record(self, session: Session, flip: Flip) -> None:
-        """Take one flip. Does nothing when the cursor is already past it."""
-        if flip.seq <= session.cursor(CURSOR):
-            return
+    def _record(self, session: Session, flip: Flip) -> int:
+        """Take one flip; does nothing when the cursor is already past it (another node took it). Returns the cursor.
+
+        The cursor moves in the transaction that takes the flip, and writers take turns: each flip is taken once.
+        """
+        taken = session.cursor(CURSOR)
+        if flip.seq <= taken:
+            return taken
         session.set_cursor(CURSOR, flip.seq)
+        self._take(session, flip)
+        return flip.seq
+
+    def _take(self, session: Session, flip: Flip) -> None:
         inventory = self._holder.current
         host = rules.unreachable_host(flip)
         if host is not None:

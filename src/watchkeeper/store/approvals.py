@@ -9,7 +9,7 @@ from watchkeeper.core.runs.values import Approval
 from watchkeeper.store import models
 from watchkeeper.store.rows import Mapper
 
-_approvals = Mapper(Approval, models.Approval)
+_approvals = Mapper(Approval, models.Approval, json=("given", "pins"))
 
 
 def add(using: str, approval: Approval) -> Approval:

@@ -80,7 +80,7 @@ class EvidenceStore:
             rows = self._connection.execute(query, (run, step, attempt, offset, end)).fetchall()
         parts = []
         for start, packed, data in rows:
-            part = _unpacked(data, run, step) if packed else bytes(data)
+            part = unpacked(data, run, step, self.path.name) if packed else bytes(data)
             parts.append(part[max(offset - start, 0) : end - start])
         return b"".join(parts)
 
@@ -125,11 +125,12 @@ class EvidenceStore:
             )
 
 
-def _unpacked(data: bytes, run: int, step: int) -> bytes:
+def unpacked(data: bytes, run: int, step: int, place: str) -> bytes:
+    """The output in one chunk. place: what is put back from a copy when the chunk is damaged; then `Invalid` is raised."""
     try:
         return zlib.decompress(data)
     except zlib.error as error:
         raise Invalid(
             f"The output of run {run}, step {step} is damaged in the evidence store: {error}.",
-            "Put evidence.db back from a copy; the digest in the run shows whether that one is right.",
+            f"Put {place} back from a copy; the digest in the run shows whether that one is right.",
         ) from error

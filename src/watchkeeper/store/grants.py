@@ -9,7 +9,7 @@ from watchkeeper.core.runs.values import Grant
 from watchkeeper.store import models
 from watchkeeper.store.rows import Mapper
 
-_grants = Mapper(Grant, models.Grant, json=("hosts",))
+_grants = Mapper(Grant, models.Grant, json=("hosts", "pins"))
 
 
 def add(using: str, grant: Grant) -> Grant:

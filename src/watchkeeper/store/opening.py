@@ -7,6 +7,7 @@ from pathlib import Path
 
 from watchkeeper.core.errors import Invalid
 from watchkeeper.store import versions
+from watchkeeper.store.postgresql import changing_schema
 from watchkeeper.store.upgrading import upgrading
 
 PUT_BACK = "A damaged file is put back from a backup: wk restore self DIR --replace."
@@ -62,7 +63,7 @@ def prepare(state: Path, using: str) -> None:
     connection = connections[using]
     try:
         _assert_sqlite_file(state / "main.db", connection.vendor)
-        with upgrading(state):
+        with upgrading(state), changing_schema(connection):
             _migrate(state, using)
         if connection.vendor == "sqlite":
             _assert_durable(using)

@@ -8,12 +8,13 @@ from file names, NUL) is replaced by U+FFFD rather than losing the row.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
-from django.db import models
+from django.db import connections, models
 
 V = TypeVar("V")
 
@@ -48,18 +49,37 @@ def _storable(value: Any) -> Any:
     return value
 
 
+def _decoder(hint: Any, kept: int) -> Callable[[str], Any]:
+    decode = msgspec.json.Decoder(hint).decode
+    return lru_cache(maxsize=kept)(decode) if kept else decode
+
+
+def _enums(hint: Any) -> list[type[Enum]]:
+    """The enum of a field, ``State`` or ``State | None``."""
+    return [each for each in (hint, *get_args(hint)) if isinstance(each, type) and issubclass(each, Enum)]
+
+
 class Mapper(Generic[V]):
-    """Maps one value class to one table. json: fields kept as JSON; other: fields that are no columns here."""
+    """Maps one value class to one table. json: fields kept as JSON; other: fields that are no columns here.
+
+    kept: how many values of a JSON field stay decoded, by its name; for what is written once and read at every step.
+    """
 
     def __init__(
-        self, kind: type[V], model: type[models.Model], json: tuple[str, ...] = (), other: tuple[str, ...] = ()
-    ):
+        self, kind: type[V], model: type[models.Model], json: tuple[str, ...] = (), other: tuple[str, ...] = (),
+        kept: Mapping[str, int] | None = None,
+    ):  # fmt: skip
         self.kind = kind
         self.model = model
         self._json = json
         named = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
         self.columns = tuple(name for name in named if name not in other)
-        missing = set(self.columns) - {field.attname for field in model._meta.concrete_fields} - {"id"}
+        fields = {field.attname: field for field in model._meta.concrete_fields}
+        self._flags = tuple(name for name in self.columns if isinstance(fields.get(name), models.BooleanField))
+        hints = get_type_hints(kind)
+        self._decoders = {name: _decoder(hints[name], (kept or {}).get(name, 0)) for name in json}
+        self._enums = {name: each for name in self.columns for each in _enums(hints[name])}
+        missing = set(self.columns) - set(fields) - {"id"}
         if missing:
             raise TypeError(f"{kind.__name__} has fields without a column in {model._meta.db_table}: {sorted(missing)}")
 
@@ -80,7 +100,31 @@ class Mapper(Generic[V]):
 
     def value(self, row: dict[str, Any], **more: Any) -> V:
         """The value of a row as `QuerySet.values` gives it; more: fields that are no columns here."""
-        for name in self._json:
-            if row[name] is not None:
-                row[name] = msgspec.json.decode(row[name])
-        return msgspec.convert(row | more, type=self.kind)
+        values = row | more
+        for name, decode in self._decoders.items():
+            if values[name] is not None:
+                values[name] = decode(values[name])
+        for name, states in self._enums.items():
+            if values[name] is not None:
+                values[name] = states(values[name])
+        return self.kind(**values)
+
+    # what a run does several times per step, as plain SQL: making it anew each time costs more than the question itself
+
+    def select(self, using: str, tail: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        """Rows as `QuerySet.values` gives them. tail: the statement from ``WHERE`` on, with ``%s`` for `values`."""
+        names = ", ".join(f'"{name}"' for name in self.columns)
+        with connections[using].cursor() as cursor:
+            cursor.execute(f'SELECT {names} FROM "{self.model._meta.db_table}" {tail}', values)
+            rows = [dict(zip(self.columns, row, strict=True)) for row in cursor.fetchall()]
+        for row in rows:
+            row.update({name: bool(row[name]) for name in self._flags})  # SQLite keeps them as numbers
+        return rows
+
+    def update(self, using: str, value: V, tail: str, values: Sequence[object]) -> int:
+        """Replaces every column but the id; how many rows that were."""
+        row = self.row(value)
+        places = ", ".join(f'"{name}" = %s' for name in row)
+        with connections[using].cursor() as cursor:
+            cursor.execute(f'UPDATE "{self.model._meta.db_table}" SET {places} {tail}', [*row.values(), *values])
+            return int(cursor.rowcount)

@@ -6,16 +6,25 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Exists, F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from watchkeeper.core.errors import NotFound
-from watchkeeper.core.runs.values import Run, RunState, RunStep
+from watchkeeper.core.runs.cancelling import STATE_UNKNOWN
+from watchkeeper.core.runs.values import ENDED, Run, RunState, RunStep, StepState
 from watchkeeper.store import models
 from watchkeeper.store.rows import Mapper
 
-_runs = Mapper(Run, models.Run, json=("plan", "blast_radius"), other=("steps",))
-_steps = Mapper(RunStep, models.RunStep, json=("plan", "evidence"))
+OPEN_RUNS = 2000
+"""Among how many of the newest ended runs a command that is still at work is looked for."""
+_runs = Mapper(
+    Run,
+    models.Run,
+    json=("plan", "blast_radius", "captures", "undo", "pins", "askers"),
+    other=("steps",),
+    kept={"plan": 64},
+)
+_steps = Mapper(RunStep, models.RunStep, json=("plan", "evidence"), kept={"plan": 1024})
 
 
 def add(using: str, run: Run) -> Run:
@@ -28,12 +37,12 @@ def add(using: str, run: Run) -> Run:
 
 def save(using: str, run: Run) -> None:
     """Replaces the run's own fields, not its steps."""
-    if not models.Run.objects.using(using).filter(pk=run.id).update(**_runs.row(run)):
+    if not _runs.update(using, run, 'WHERE "id" = %s', (run.id,)):
         raise _missing(run.id)
 
 
 def get(using: str, number: int) -> Run:
-    rows = list(models.Run.objects.using(using).filter(pk=number).values(*_runs.columns))
+    rows = _runs.select(using, 'WHERE "id" = %s', (number,))
     if not rows:
         raise _missing(number)
     return _with_steps(using, rows)[0]
@@ -51,11 +60,14 @@ def find(using: str, states: Sequence[RunState], incident: int | None, limit: in
     return _with_steps(using, list(query.values(*_runs.columns)[:limit]))
 
 
-def claim(using: str, number: int, now: float) -> Run | None:
-    """ready -> running by compare-and-set; None when the run is not ready (any more)."""
+def claim(using: str, number: int, now: float, node: str = "") -> Run | None:
+    """ready -> running by compare-and-set; None when the run is not ready (any more). node: which one claims it."""
     ready = models.Run.objects.using(using).filter(pk=number, state=RunState.READY.value)
     taken = ready.update(
-        state=RunState.RUNNING.value, fence=F("fence") + 1, started_at=Coalesce(F("started_at"), float(now))
+        state=RunState.RUNNING.value,
+        fence=F("fence") + 1,
+        started_at=Coalesce(F("started_at"), float(now)),
+        node=node or None,
     )
     if taken:
         return get(using, number)
@@ -66,19 +78,33 @@ def claim(using: str, number: int, now: float) -> Run | None:
 
 def save_step(using: str, step: RunStep, fence: int) -> bool:
     """Replaces a step while the run's fence is still `fence`: one statement, so nobody comes between."""
-    current = models.Run.objects.using(using).filter(pk=step.run, fence=fence)
-    place = models.RunStep.objects.using(using).filter(run=step.run, index=step.index)
-    if place.filter(Exists(current)).update(**_steps.row(step)):
+    held = 'AND EXISTS (SELECT 1 FROM "run" WHERE "id" = %s AND "fence" = %s)'
+    where = f'WHERE "run" = %s AND "index" = %s {held}'
+    if _steps.update(using, step, where, (step.run, step.index, step.run, fence)):
         return True
-    if not place.exists():
+    if not models.RunStep.objects.using(using).filter(run=step.run, index=step.index).exists():
         raise NotFound(f"Run {step.run} has no step {step.index}.", f"`wk runs show {step.run}` lists its steps.")
     return False
 
 
+def open_steps(using: str, limit: int) -> list[RunStep]:
+    """Steps of ended runs that are running or of an unknown state, newest first."""
+    ended = models.Run.objects.using(using).order_by("-id")
+    over = ended.filter(state__in=[state.value for state in ENDED]).values("id")[:OPEN_RUNS]
+    cancelled = ended.filter(state=RunState.CANCELLED.value).values("id")[:OPEN_RUNS]
+    unknown = Q(state=StepState.CANCELLED.value, message__startswith=STATE_UNKNOWN)
+    unclear = (unknown | Q(state=StepState.INTERRUPTED.value)) & Q(run__in=cancelled)
+    steps = models.RunStep.objects.using(using).filter(unclear | Q(state=StepState.RUNNING.value, run__in=over))
+    rows = steps.order_by("-run", "index").values(*_steps.columns)
+    return [_steps.value(row) for row in rows[:limit]]
+
+
 def _with_steps(using: str, rows: list[dict[str, Any]]) -> list[Run]:
     of_run: dict[int, list[RunStep]] = {row["id"]: [] for row in rows}
-    query = models.RunStep.objects.using(using).filter(run__in=list(of_run)).order_by("run", "index")
-    for row in query.values(*_steps.columns):
+    if not rows:
+        return []
+    among = ", ".join(["%s"] * len(of_run))
+    for row in _steps.select(using, f'WHERE "run" IN ({among}) ORDER BY "run", "index"', tuple(of_run)):
         of_run[row["run"]].append(_steps.value(row))
     return [dataclasses.replace(_runs.value(row), steps=tuple(of_run[row["id"]])) for row in rows]
 

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 from watchkeeper.core.changes import Change
 from watchkeeper.core.incidents.values import Event, Incident, Status
+from watchkeeper.core.leases import Lease
 from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.notifications import Attempt, Notification
 from watchkeeper.core.runs.values import Approval, Grant, Run, RunState, RunStep
-from watchkeeper.store import approvals, changes, grants, incidents, log, notifications, runs, settings
+from watchkeeper.store import approvals, changes, grants, incidents, leases, log, notifications, runs, settings
 
 
 class DjangoSession:
     """One method per question or act; each calls the query module of its noun with this connection."""
 
-    def __init__(self, using: str):
+    def __init__(self, using: str, node: str = ""):
         self._using = using
+        self._node = node
 
     # cursors and settings
     def cursor(self, name: str) -> int:
@@ -69,10 +71,13 @@ class DjangoSession:
         return runs.find(self._using, states, incident, limit, before)
 
     def claim_run(self, number: int, now: float) -> Run | None:
-        return runs.claim(self._using, number, now)
+        return runs.claim(self._using, number, now, self._node)
 
     def save_step(self, step: RunStep, fence: int) -> bool:
         return runs.save_step(self._using, step, fence)
+
+    def open_steps(self, limit: int = 500) -> list[RunStep]:
+        return runs.open_steps(self._using, limit)
 
     def add_approval(self, approval: Approval) -> Approval:
         return approvals.add(self._using, approval)
@@ -91,6 +96,18 @@ class DjangoSession:
 
     def grants(self) -> list[Grant]:
         return grants.find(self._using)
+
+    # leases
+    def take_lease(
+        self, name: str, holder: str, now: float, lasts_s: float, why: str = "", run: int | None = None
+    ) -> Lease:
+        return leases.take(self._using, name, holder, now, lasts_s, why, run)
+
+    def release_lease(self, name: str, holder: str) -> None:
+        leases.release(self._using, name, holder)
+
+    def leases(self, now: float) -> list[Lease]:
+        return leases.live(self._using, now)
 
     # outbox
     def add_notification(self, notification: Notification) -> Notification:

@@ -11,9 +11,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from watchkeeper.core.errors import Locked, WatchkeeperError
+from watchkeeper.core.errors import Locked, StoreAway, WatchkeeperError
 from watchkeeper.services.ports.store import Session
-from watchkeeper.store import opening
+from watchkeeper.store import opening, postgresql
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -29,11 +29,15 @@ GROUP = 64
 class Store:
     """The main store (a `StorePort`). Open it with `Store.open`; one writer thread per process and store.
 
-    A work may not call `write` itself, may not keep its session, and should be short: all writers wait for it.
+    A work may not call `write` itself, may not keep its session, and should be short: all writers wait for it, on
+    PostgreSQL those of all nodes. There it may be run again when the connection was lost before its commit.
     """
 
-    def __init__(self, state: Path, writing: str, reading: str):
+    def __init__(self, state: Path, writing: str, reading: str, shared: bool = False):
         self.state = state
+        self.node: tuple[str, int] | None = None
+        """Id and epoch of this node; set when it has joined. From then on it writes only while the others admit it."""
+        self._shared = shared
         self._writing = writing
         self._reading = reading
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
@@ -55,7 +59,26 @@ class Store:
         opening.set_up_django(state, url)
         writing, reading = opening.aliases(state, url)
         opening.prepare(state, writing)
-        return cls(state, writing, reading)
+        return cls(state, writing, reading, shared=bool(url))
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines may be at work on the same data (PostgreSQL)."""
+        return self._shared
+
+    @property
+    def writing(self) -> str:
+        """Django's name of the connection that writes, for the modules of this package."""
+        return self._writing
+
+    @property
+    def reading(self) -> str:
+        """Django's name of the connection that reads."""
+        return self._reading
+
+    def heard(self) -> None:
+        """Another node has committed something: live views look again."""
+        self._revision += 1
 
     @staticmethod
     def verify_closed(state_directory: Path | str) -> Verification:
@@ -96,13 +119,24 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A read-only session of this thread: one consistent state of the store from its first query to its end."""
-        from django.db import transaction
+        """A read-only session of this thread: one consistent state of the store from its first query to its end.
+
+        On PostgreSQL a lost connection is made anew first; raises `StoreAway` when that does not succeed for a while.
+        """
+        from django.db import DatabaseError, InterfaceError, connections, transaction
 
         from watchkeeper.store.session import DjangoSession
 
-        with transaction.atomic(using=self._reading, savepoint=False):
-            yield DjangoSession(self._reading)
+        if self._shared:
+            postgresql.usable(self._reading)
+        try:
+            with transaction.atomic(using=self._reading, savepoint=False):
+                yield DjangoSession(self._reading)
+        except (DatabaseError, InterfaceError) as error:
+            if self._shared and postgresql.is_lost(error):
+                connections[self._reading].close()
+                raise postgresql.away(error) from error
+            raise
 
     def release(self) -> None:
         """Closes this thread's reading connection, for threads that end or rarely read."""
@@ -141,14 +175,11 @@ class Store:
     def _run(self) -> None:
         from django.db import connections
 
-        from watchkeeper.store.session import DjangoSession
-
-        session = DjangoSession(self._writing)
         ending = False
         while not ending:
             group, ending = self._next_group()
             if group:
-                self._commit(group, session)
+                self._commit(group)
         connections[self._writing].close()
 
     def _next_group(self) -> tuple[list[_Work], bool]:
@@ -165,25 +196,70 @@ class Store:
                 return group, False
         return group, True
 
-    def _commit(self, group: list[_Work], session: Any) -> None:
+    def _commit(self, group: list[_Work]) -> None:
+        """Commit a group; when the connection was lost before its commit, everything in it is done again."""
+        until = time.monotonic() + postgresql.PATIENCE_S
+        while (lost := self._commit_once(group)) is not None:
+            if self._closed or time.monotonic() > until:
+                for item in group:
+                    item.answer.set_exception(postgresql.away(lost))
+                return
+            time.sleep(0.2)
+            for item in group:
+                item.result = item.error = None
+
+    def _commit_once(self, group: list[_Work]) -> BaseException | None:
+        """Answer every work of the group. The error when the connection was lost and nothing was kept (PostgreSQL)."""
         from django.db import connections, transaction
 
-        alone = len(group) == 1
+        from watchkeeper.store.session import DjangoSession
+
+        session = DjangoSession(self._writing, self.node[0] if self.node else "")
+        connection, number, alone, kept = connections[self._writing], "", len(group) == 1, False
         try:
             with transaction.atomic(using=self._writing):
+                if self._shared:
+                    number = postgresql.begin(connection, self.node)
                 for item in group:
                     item.run(session, self._writing, alone)
                 kept = any(item.error is None for item in group)
                 if not kept:
                     transaction.set_rollback(True, using=self._writing)
-                elif transaction.get_rollback(using=self._writing) or not _in_transaction(connections[self._writing]):
+                elif transaction.get_rollback(using=self._writing) or not _in_transaction(connection):
                     raise next((item.error for item in group if item.error), None) or _undone()
         except BaseException as error:  # the commit or the connection failed: nothing of the group is kept
-            connections[self._writing].close()
-            reason = _explained(error)
-            for item in group:
-                item.answer.set_exception(_explained(item.error) if item.error else reason)
-            return
+            try:
+                if not self._shared or not self._kept_after_all(connection, number, kept, error):
+                    connection.close()
+                    if self._shared and postgresql.is_lost(error):
+                        return error
+                    self._refuse(group, error)
+                    return None
+            except Exception as again:  # nobody knows what became of it, so nothing is done a second time
+                connection.close()
+                self._refuse(group, _unknown_outcome(again))
+                return None
+        else:
+            lost = next((item.error for item in group if item.error and postgresql.is_lost(item.error)), None)
+            if self._shared and not kept and lost is not None:
+                connection.close()
+                return lost
+        self._answer(group, kept)
+        return None
+
+    def _kept_after_all(self, connection: BaseDatabaseWrapper, number: str, whole: bool, error: BaseException) -> bool:
+        """After a commit that was not answered: whether the server kept it."""
+        if not (whole and number and postgresql.is_lost(error)):
+            return False
+        connection.close()
+        return postgresql.outcome(self._writing, number)
+
+    def _refuse(self, group: list[_Work], error: BaseException) -> None:
+        reason = _explained(error)
+        for item in group:
+            item.answer.set_exception(_explained(item.error) if item.error else reason)
+
+    def _answer(self, group: list[_Work], kept: bool) -> None:
         self._revision += kept
         for item in group:
             if item.error is None:
@@ -223,7 +299,17 @@ def _in_transaction(connection: BaseDatabaseWrapper) -> bool:
     """
     if connection.vendor == "sqlite":
         return bool(connection.connection.in_transaction)
-    return connection.connection.info.transaction_status in (0, 2)  # of psycopg: nothing asked yet, in transaction
+    inner = connection.connection
+    nothing_asked, within = 0, 2  # of psycopg
+    return inner is not None and inner.info.transaction_status in (nothing_asked, within)
+
+
+def _unknown_outcome(error: BaseException) -> WatchkeeperError:
+    return StoreAway(
+        "The connection to PostgreSQL was lost in the middle of a commit, so it is not known whether it was kept"
+        f" ({opening.first_line(error)}).",
+        "Look at what is there before repeating it.",
+    )
 
 
 def _undone() -> WatchkeeperError:

@@ -30,6 +30,8 @@ def test_a_step_of_an_unknown_state_says_what_comes_and_stays_open() -> None:
     assert step.message == "state unknown: app1 cannot be reached; its process group is ended when app1 answers"
     assert is_unknown(step) and is_open(OVER, step) and is_open(OVER, AT_WORK)
     assert not is_open(replace(OVER, state=RunState.RUNNING), AT_WORK)
+    doubtful = replace(AT_WORK, state=StepState.INTERRUPTED)
+    assert is_open(OVER, doubtful) and not is_open(replace(OVER, state=RunState.FAILED), doubtful)
     assert unknown(AT_WORK, "app1 is not in hosts.yaml.").message.startswith(
         "state unknown: app1 is not in hosts.yaml; "
     )

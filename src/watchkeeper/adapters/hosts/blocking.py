@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as NotYet
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,23 +45,24 @@ class BlockingHost:
     ) -> CommandResult:
         """`HostPort.read`. stop: asked five times a second; when it says True the command's group is ended.
 
-        A stopped command comes back with exit_code None and timed_out False. `on_output` runs on the loop's thread.
+        A stopped command comes back with exit_code None and timed_out False; what it said has gone to `on_output`, or
+        is in the result when there is none. `on_output` runs on the loop's thread.
         """
         seen = bytearray()
 
         def keep(data: bytes) -> None:
             seen.extend(data)
-            if on_output is not None:
-                on_output(data)
+
+        taker = on_output or (keep if stop is not None else None)
 
         def work(host: ShellHost) -> Coroutine[Any, Any, CommandResult]:
             return host.read(
                 text, deadline_s=deadline_s, environment=environment, shell=shell, limit=limit, strict=strict,
-                become=become, on_output=keep,
+                become=become, on_output=taker,
             )  # fmt: skip
 
-        result = self._hosts.run(self.host.name, work, deadline_s, stop)
-        return result if result is not None else CommandResult(None, bytes(seen), b"", 0.0)
+        result = self._hosts.run(self.host.name, work, deadline_s, stop) or CommandResult(None, b"", b"", 0.0)
+        return replace(result, output=bytes(seen)) if taker is keep else result
 
     def start(self, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0) -> SpoolAnswer:
         """`HostPort.start`."""
@@ -74,9 +76,13 @@ class BlockingHost:
         """`HostPort.cancel`."""
         return self._call(lambda host: host.cancel(step, grace_s=grace_s), grace_s)
 
-    def clean(self, run: str) -> None:
+    def clean(self, run: str, *, claims: bool = False) -> bool:
         """`HostPort.clean`."""
-        self._call(lambda host: host.clean(run), 0.0)
+        return self._call(lambda host: host.clean(run, claims=claims), 0.0)
+
+    def spooled(self, prefix: str) -> list[str]:
+        """`HostPort.spooled`."""
+        return self._call(lambda host: host.spooled(prefix), 0.0)
 
     def _call(self, work: Callable[[ShellHost], Coroutine[Any, Any, T]], wait_s: float) -> T:
         result = self._hosts.run(self.host.name, work, wait_s)

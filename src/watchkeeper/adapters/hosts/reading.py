@@ -69,13 +69,20 @@ def kill_script(pid: int, start_time: str) -> bytes:
     return script({"p": str(pid), "t": start_time}, None, KILL)
 
 
+KEPT_BESIDE = 1_048_576  # bytes that are kept here of an output that somebody takes as it comes
+
+
 class Collected:
-    """What arrived after the mark on one stream, at most `limit` bytes; the rest only sets `full`."""
+    """What arrived after the mark on one stream, at most `limit` bytes; the rest only sets `full`.
+
+    on_output: gets every byte up to the limit; then only the first `KEPT_BESIDE` of them are kept here.
+    """
 
     def __init__(self, mark: str, limit: int, on_output: Callable[[bytes], None] | None = None) -> None:
         self._mark = mark.encode()
         self._limit = limit
         self._on_output = on_output
+        self._size = 0
         self._noise = b""
         self._data = bytearray()
         self.head: list[str] | None = None
@@ -102,11 +109,15 @@ class Collected:
                 return
             self._noise = before[-4096:]
             self.head = line.decode("ascii", "replace").split()
-        room = self._limit - len(self._data)
+        room = self._limit - self._size
         if len(chunk) > room:
             self.full = True
             chunk = chunk[:room]
-        if chunk:
+        if not chunk:
+            return
+        self._size += len(chunk)
+        if self._on_output is None:
             self._data += chunk
-            if self._on_output is not None:
-                self._on_output(chunk)
+        else:
+            self._data += chunk[: max(0, KEPT_BESIDE - len(self._data))]
+            self._on_output(chunk)

@@ -309,9 +309,15 @@ class ShellHost(ABC):
         ask = spool.cancel(step, directory=self._directory, uid=self._uid, grace_s=grace_s)
         return await self._asked(ask, 0.0, patience_s=grace_s)
 
-    async def clean(self, run: str) -> None:
-        """Remove the outputs of a closed run; the claims stay."""
-        await self._asked(spool.clean(run, directory=self._directory, uid=self._uid), 0.0)
+    async def clean(self, run: str, *, claims: bool = False) -> bool:
+        """Remove the outputs of a closed run, with `claims` all of it; False while a step of it is at work."""
+        ask = spool.clean(run, directory=self._directory, uid=self._uid, claims=claims)
+        return (await self._asked(ask, 0.0)).status != "running"
+
+    async def spooled(self, prefix: str) -> list[str]:
+        """Names of the run directories in the spool that begin with `prefix`."""
+        answer = await self._asked(spool.listing(prefix, directory=self._directory, uid=self._uid), 0.0)
+        return answer.output.decode("ascii", "replace").split() if answer.status == "done" else []
 
     async def _asked(
         self, ask: spool.Ask, wait_s: float, shell: str = "", patience_s: float = 0.0, *, keep: bool = False

@@ -8,6 +8,8 @@ Everything is plain POSIX sh sent on stdin of ``/bin/sh``; it runs in dash, busy
     STEP.cmd.TOKEN  the command text           STEP.rc.TOKEN   32 reserved bytes, then the exit code
     STEP.out        stdout and stderr          STEP.cancel     somebody asked for its end
 
+A claim of pid 0 says: cancelled, or given up, before anything was started.
+
 A pid counts only together with its start time and the boot id. The answer is one marked line on stdout, "MARK STATUS
 CODE BOOT UID SIZE OFFSET LENGTH", and exactly LENGTH bytes of output: fewer means that the line was cut.
 
@@ -122,6 +124,8 @@ wk_until_asked() {
 START = r"""
 wk_run() {
   wk_state; [ $wk_a != rebooted ] || wk_refuse rebooted "the boot id is no longer $wk_B"
+  [ -z "$wk_A" ] || { wk_x=0; read -r wk_x 2>/dev/null </proc/uptime   # it may have been sent before this boot
+    [ "${wk_x%%.*}" -ge $wk_A ] || wk_refuse rebooted "there was a boot in the last $wk_A s"; }
   command -v setsid >/dev/null || wk_refuse nosetsid "there is no setsid"
   command -v "$wk_S" >/dev/null || wk_refuse noshell "there is no $wk_S"
   wk_q=$PWD/$wk_k.cmd.$wk_t
@@ -177,9 +181,9 @@ wk_alive() {   # somebody of the group who is not only waiting to be reaped
 wk_do_cancel() {
   wk_g=
   wk_enter nospool
-  if (set -C; echo 0 0 $wk_y never >"$wk_k.go") 2>/dev/null; then wk_a=cancelled; wk_v=-; wk_answer; fi
-  [ -s "$wk_k.go" ] || wk_nap 0.2
-  wk_state; [ $wk_a = running ] || wk_answer
+  (set -C; echo 0 0 $wk_y never >"$wk_k.go") 2>/dev/null || [ -s "$wk_k.go" ] || wk_nap 0.2
+  wk_state; [ "$wk_p" != 0 ] || wk_refuse cancelled "it was never started"
+  [ $wk_a = running ] || wk_answer
   (: >"$wk_k.cancel") 2>/dev/null
   kill -TERM -$wk_p 2>/dev/null; wk_j=0
   while wk_alive && [ $wk_j -lt $wk_G ]; do wk_nap 0.05; wk_j=$((wk_j+1)); done
@@ -191,15 +195,35 @@ wk_do_cancel() {
 """
 
 CLEAN = r"""
-wk_do_clean() {
+wk_do_clean() {   # nothing of a run that has a step at work
   wk_enter gone
+  for wk_q in *.go; do
+    [ -e "$wk_q" ] || continue
+    wk_k=${wk_q%.go}; wk_state
+    [ $wk_a != running ] || wk_refuse running "$wk_k is at work"
+  done
   rm -f ./*.out ./*.cmd.* 2>/dev/null
+  [ -z "$wk_F" ] || { rm -f ./*.rc.* ./*.cancel ./*.go; cd ..; rmdir "$wk_r"; } 2>/dev/null
   printf '%s done 0 %s %s 0 0 0\n' "$wk_m" $wk_y $wk_i
 }
 """
 
+# The names of run directories, one per line, at most 2000.
+LIST = r"""
+wk_do_list() {
+  wk_enter gone; wk_x=; wk_j=0
+  for wk_q in "$wk_k"*; do
+    case $wk_q in *[!A-Za-z0-9._-]*) continue;; esac
+    [ -d "$wk_q" ] && [ $wk_j -lt 2000 ] || continue
+    wk_x="$wk_x$wk_q
+"; wk_j=$((wk_j+1))
+  done
+  printf '%s done 0 %s %s %s 0 %s\n%s' "$wk_m" $wk_y $wk_i ${#wk_x} ${#wk_x} "$wk_x"
+}
+"""
 
-VERBS = {"start": START, "look": LOOK, "cancel": CANCEL, "clean": CLEAN}
+
+VERBS = {"start": START, "look": LOOK, "cancel": CANCEL, "clean": CLEAN, "list": LIST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +304,7 @@ def start(step: SpoolStep, *, directory: str, uid: str, wait_s: float, offset: i
     settings = _settings(step, directory, uid) | _window(wait_s, offset, limit)
     settings |= {
         "t": mark.removeprefix("wk-"),
+        "A": str(int(step.age_s)) if step.age_s >= 1 else "",
         "S": check_shell(step.shell),
         "c": check_text(step.text),
         "E": "1" if step.strict else "",
@@ -299,10 +324,20 @@ def cancel(step: SpoolStep, *, directory: str, uid: str, grace_s: float) -> Ask:
     return Ask("cancel", new_mark(), settings)
 
 
-def clean(run: str, *, directory: str, uid: str) -> Ask:
-    """Remove outputs and texts of a run; claims and exit codes stay, so that a late start still finds them."""
+def clean(run: str, *, directory: str, uid: str, claims: bool = False) -> Ask:
+    """Remove outputs and texts of a run; claims and exit codes stay, so that a late start still finds them.
+
+    claims: those too, and the directory with them; a start that comes later still would run.
+    """
     step = SpoolStep(run=run, step="none", text="")
-    return Ask("clean", new_mark(), _settings(step, directory, uid) | _window(0, 0, 0))
+    settings = _settings(step, directory, uid) | _window(0, 0, 0) | {"F": "1" if claims else ""}
+    return Ask("clean", new_mark(), settings)
+
+
+def listing(prefix: str, *, directory: str, uid: str) -> Ask:
+    """The run directories whose names begin like this."""
+    settings = {"s": directory, "i": uid, "r": ".", "k": check_part(prefix, "run"), "B": "", "f": ""}
+    return Ask("list", new_mark(), settings | _window(0, 0, 0))
 
 
 _LINE = re.compile(rb"(\w+) (-?\d+|-) (\S+) (\S+) (\d+) (\d+) (\d+)\Z")
@@ -339,11 +374,14 @@ def answer(ask: Ask, head: Head, data: bytes, host: str, shell: str = "") -> Spo
     status = _status(head.status)
     if head.size == 0 and head.length:
         reason = data.decode("utf-8", "replace").replace("on this host", f"on {host}")
-        return SpoolAnswer(status, None, head.boot, f"Not started: {reason}.\n".encode() if status in REFUSALS else b"")
-    if head.offset > ask.offset:
-        gap = f"\n[watchkeeper: {head.offset - ask.offset} bytes left out: first 48 MB and last 16 MB are kept]\n"
+        said = {"cancelled": reason} | dict.fromkeys(REFUSALS, f"Not started: {reason}.\n")
+        return SpoolAnswer(status, None, head.boot, said.get(status, "").encode())
+    left_out = max(0, head.offset - ask.offset) if head.length else 0
+    if left_out:
+        gap = f"\n[watchkeeper: {left_out} bytes left out: first 48 MB and last 16 MB are kept]\n"
         data = gap.encode() + data
-    return SpoolAnswer(status, head.exit_code if status == "done" else None, head.boot, data, head.offset + head.length)
+    code = head.exit_code if status == "done" else None
+    return SpoolAnswer(status, code, head.boot, data, head.offset + head.length, left_out)
 
 
 def _status(word: str) -> SpoolStatus:

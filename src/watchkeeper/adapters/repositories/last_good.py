@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 NAME = "inventory.zip"
@@ -36,3 +37,31 @@ class LastGood:
                 return {name: archive.read(name) for name in archive.namelist()}
         except (OSError, zipfile.BadZipFile):
             return {}
+
+
+class KeptRepository:
+    """The kept files as an `OpsRepositoryPort`: of several nodes, the watch goes by what main says is in force."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / NAME
+        self._kept = LastGood(state)
+
+    def signature(self) -> str:
+        """Changes when main has put another revision there."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return ""
+        return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
+
+    def files(self) -> dict[str, bytes]:
+        """All of them."""
+        return self._kept.files()
+
+    def faults(self) -> Iterable[tuple[str, str]]:
+        """While main has put nothing there yet, that is said."""
+        return () if self._path.exists() else (("watchkeeper.yaml", "nothing yet: main has not loaded the ops repo"),)
+
+    def commits(self, since: float) -> list[tuple[str, float, str, str]]:
+        """None: only main looks at them."""
+        return []

@@ -85,11 +85,11 @@ def _current(result: Merge, existing: Mapping[str, str], path: str) -> str:
 
 def _host(result: Merge, looked: Looked, existing: Mapping[str, str]) -> None:
     text = _current(result, existing, "hosts.yaml")
-    root = _root(text)
-    if root is not None and looked.host in _keys(root, "hosts"):
+    root = root_of(text)
+    if root is not None and looked.host in keys_of(root, "hosts"):
         return
     lines = host_lines(looked.host, looked.entry, looked.origin, looked.sudo, "  ")
-    _put(result, "hosts.yaml", text, "hosts", lines, f"the host {looked.host}")
+    put(result, "hosts.yaml", text, "hosts", lines, f"the host {looked.host}")
 
 
 def _service(
@@ -111,14 +111,14 @@ def _service(
         answered = tuple(name for name in service.respond if name in {check.name for check in checks})
         whole = replace(service, name=path[9:-5], checks=said, depends_on=needs, respond=answered)
         result.files[path] = service_file(whole, looked.host, looked.day, runbook)
-        result.added.append(f"{path}: new, {_count(checks)}")
+        result.added.append(f"{path}: new, {count_of(checks)}")
         return
-    root = _root(text)
-    there = _check_names(root) if root is not None else set()
+    root = root_of(text)
+    there = check_names(root) if root is not None else set()
     # a suggestion that a person has taken up is not made again
     left = [check for check in checks if check.name not in there and f"- name: {check.name}\n" not in text]
     if left:
-        _put(result, path, text, "checks", check_lines(left, "  "), _count(left), listed=True)
+        put(result, path, text, "checks", check_lines(left, "  "), count_of(left), listed=True)
 
 
 def sound(checks: list[CheckDraft]) -> list[CheckDraft]:
@@ -142,7 +142,7 @@ def _names(made: Draft, host: str, existing: Mapping[str, str], fresh: set[str])
     names = {}
     for service in made.services:
         path = _place(service.name, host, existing)
-        root = _root(existing[path]) if path in existing else None
+        root = root_of(existing[path]) if path in existing else None
         if root is not None:
             named = root.get("service")
             names[service.name] = str(named.content) if named is not None else path[9:-5]
@@ -154,7 +154,7 @@ def _names(made: Draft, host: str, existing: Mapping[str, str], fresh: set[str])
 def _place(name: str, host: str, existing: Mapping[str, str]) -> str:
     """The file of a service; one of another host keeps its name, and this one is named after its host too."""
     path = f"services/{name}.yaml"
-    root = _root(existing[path]) if path in existing else None
+    root = root_of(existing[path]) if path in existing else None
     hosts = root.get("hosts") if root is not None else None
     names = [str(each.content) for each in hosts.content] if hosts is not None and hosts.is_list else []
     if path not in existing or host in names:
@@ -162,7 +162,8 @@ def _place(name: str, host: str, existing: Mapping[str, str]) -> str:
     return f"services/{slug(f'{name}-{host}', 63)}.yaml"
 
 
-def _count(checks: list[CheckDraft]) -> str:
+def count_of(checks: list[CheckDraft]) -> str:
+    """``2 checks, 1 suggestion in comments``."""
     ready = sum(not check.suggestion for check in checks)
     waiting = len(checks) - ready
     words = [f"{ready} check{'' if ready == 1 else 's'}"] if ready or not waiting else []
@@ -175,12 +176,14 @@ def _entries(result: Merge, made: Draft, existing: Mapping[str, str], fresh: set
     databases = _current(result, existing, "databases.yaml")
     secrets = _current(result, existing, "secrets.yaml")
     known = {
-        name: _keys(root, name) for name, root in (("databases", _root(databases)), ("secrets", _root(secrets))) if root
+        name: keys_of(root, name)
+        for name, root in (("databases", root_of(databases)), ("secrets", root_of(secrets)))
+        if root
     }
     lines = [line for secret in made.secrets if secret.found in fresh and secret.name not in known.get("secrets", ())
              for line in secret_lines(secret, "  ")]  # fmt: skip
     if lines:
-        _put(
+        put(
             result,
             "secrets.yaml",
             secrets,
@@ -191,7 +194,7 @@ def _entries(result: Merge, made: Draft, existing: Mapping[str, str], fresh: set
     lines = [line for each in made.databases if each.found in fresh and each.name not in known.get("databases", ())
              for line in database_lines(each, "  ")]  # fmt: skip
     if lines:
-        _put(
+        put(
             result,
             "databases.yaml",
             databases,
@@ -201,9 +204,10 @@ def _entries(result: Merge, made: Draft, existing: Mapping[str, str], fresh: set
         )
 
 
-def _put(
+def put(
     result: Merge, path: str, text: str, section: str, lines: list[str], what: str, *, listed: bool = False
 ) -> None:
+    """Add lines to a section of a file, or leave them to a person where that is not safe. what: a sentence for people."""
     changed = inserted(text, section, lines, listed)
     if changed is None:
         result.by_hand.append((path, "\n".join(lines)))
@@ -215,7 +219,7 @@ def _put(
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def _root(text: str) -> Node | None:
+def root_of(text: str) -> Node | None:
     """The map of a file; None when it has mistakes or is none."""
     document = read_yaml("x.yaml", text.encode())
     if (
@@ -227,12 +231,14 @@ def _root(text: str) -> Node | None:
     return document.root
 
 
-def _keys(root: Node, section: str) -> set[str]:
+def keys_of(root: Node, section: str) -> set[str]:
+    """The keys of one top-level section."""
     part = root.get(section)
     return set(part.keys()) if part is not None else set()
 
 
-def _check_names(root: Node) -> set[str]:
+def check_names(root: Node) -> set[str]:
+    """The names of the checks of a service file."""
     checks = root.get("checks")
     named = [each.get("name") for each in checks.content] if checks is not None and checks.is_list else []
     return {str(name.content) for name in named if name is not None}
@@ -244,7 +250,7 @@ def inserted(text: str, section: str, lines: list[str], listed: bool = False) ->
     Every old line stays as it is; an empty section (``{}``, ``[]``, nothing) is opened.
     """
     end = "" if not text or text.endswith("\n") else "\n"
-    root = _root(text)
+    root = root_of(text)
     if root is None:
         return None if _has_content(text) else f"{text}{end}{section}:\n" + "\n".join(lines) + "\n"
     key, node = root.keys().get(section), root.get(section)

@@ -54,7 +54,8 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
     heartbeat = HeartbeatPlan(model.heartbeat.url, model.heartbeat.every) if model.heartbeat else None
     limits = (budget.per_service, budget.all)
     trust_s = model.automation.proven_within
-    team = Team(model.team, model.timezone, tuple(channels), escalation, *limits, trust_s, backup, heartbeat)
+    people = {name: each.role for name, each in model.people.items()}
+    team = Team(model.team, model.timezone, tuple(channels), escalation, *limits, trust_s, backup, heartbeat, people)
     return team, model
 
 

@@ -135,6 +135,14 @@ class HeartbeatModel(Strict):
     every: Pause = Field(default=60.0, description="how often it is sent")
 
 
+class PersonModel(Strict):
+    """The most that a person may do. Rights are given with `wk user add`; this can only take away."""
+
+    role: Literal["viewer", "operator", "approver", "admin"] = Field(
+        description="viewer, operator, approver or admin; a lower one than was given counts"
+    )
+
+
 class TeamFile(Strict):
     """watchkeeper.yaml"""
 
@@ -148,6 +156,9 @@ class TeamFile(Strict):
     budget: BudgetModel = Field(default_factory=lambda: BudgetModel(), description="limits of automation")
     automation: AutomationModel = Field(
         default_factory=lambda: AutomationModel(), description="what acting by itself requires"
+    )
+    people: dict[Name, PersonModel] = Field(
+        default_factory=dict, description="people by name, and the most each may do"
     )
     backup: BackupModel | None = Field(default=None, description="watchkeeper's own backup")
     heartbeat: HeartbeatModel | None = Field(default=None, description="a sign of life to the outside")

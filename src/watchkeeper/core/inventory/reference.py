@@ -125,6 +125,7 @@ _PARTS: dict[str, tuple[tuple[str, type[BaseModel]], ...]] = {
         ("`defaults`", models.DefaultsModel),
         ("`budget`", models.BudgetModel),
         ("`automation`", models.AutomationModel),
+        ("each of `people`", models.PersonModel),
         ("`backup`", models.BackupModel),
         ("`heartbeat`", models.HeartbeatModel),
     ),
@@ -143,6 +144,7 @@ escalation: [duty, chat]
 defaults: {every: 30s, timeout: 10s, recover: 2 in a row}
 budget: {per_service: 6 per hour, all: 30 per hour}
 automation: {proven_within: 90d}
+people: {ada: {role: approver}}
 backup: {to: /backup/watchkeeper, every: 24h, keep: 14}
 heartbeat: {url: "secret:dead-man-url", every: 60s}""",
     "hosts": """hosts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from watchkeeper.core.actors import Role
     from watchkeeper.core.conditions import Condition
 
 Where = Literal["host", "here"]
@@ -188,7 +189,7 @@ class HeartbeatPlan:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """watchkeeper.yaml: who we are, how we are told, what limits hold."""
+    """watchkeeper.yaml: who we are, how we are told, what limits hold. people: roles, which only lower given ones."""
 
     name: str = "team"
     timezone: str = "UTC"
@@ -199,6 +200,7 @@ class Team:
     proven_within_s: float = 90 * 86400.0
     backup: BackupPlan | None = None
     heartbeat: HeartbeatPlan | None = None
+    people: Mapping[str, Role] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from watchkeeper.core.runbooks.attributes import declared_parameters, read_front_matter, read_info, scalar
+from watchkeeper.core.runbooks.attributes import declared_parameters, is_true, read_front_matter, read_info, scalar
 from watchkeeper.core.runbooks.binding import Bound, bind, missing
 from watchkeeper.core.runbooks.lint import lint
 from watchkeeper.core.runbooks.outline import Heading, owner_of
 from watchkeeper.core.runbooks.reader import BlockReader, FenceBlock, ProseBlock, SymptomBlock, TableBlock, TaskBlock
+from watchkeeper.core.runbooks.schedules import installed_schedules, schedules_of
+from watchkeeper.core.runbooks.silencing import front_silences
 from watchkeeper.core.runbooks.steps import Defaults, StepBuilder
-from watchkeeper.core.runbooks.values import CheckTable, Fence, Finding, Parameter, Procedure, Runbook, Step, Task
+from watchkeeper.core.runbooks.values import (
+    CheckTable,
+    EscalationRule,
+    Fence,
+    Finding,
+    Parameter,
+    Procedure,
+    Runbook,
+    Schedule,
+    Section,
+    Step,
+    Table,
+    Task,
+)
 
 __all__ = [
     "MAX_BYTES",
     "Bound",
     "CheckTable",
+    "EscalationRule",
     "Fence",
     "Finding",
     "Parameter",
     "Procedure",
     "Runbook",
+    "Schedule",
+    "Section",
     "Step",
+    "Table",
     "Task",
     "bind",
     "lint",
@@ -59,7 +79,7 @@ def read_runbook(text: str, path: str) -> Runbook:
             f"The document has {len(data)} bytes, more than the "
             f"{MAX_BYTES} a runbook may have; it is not read. Split it."
         )
-        return Runbook(path, _stem(path), {}, digest, findings=(Finding(0, "error", sentence),))
+        return Runbook(path, _stem(path), {}, digest, findings=(Finding(0, "error", sentence, "too-large"),))
     source = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     lines = source.split("\n")
     front = read_front_matter(lines)
@@ -81,9 +101,11 @@ def _build(
     host, cwd = scalar(own.get("host")), scalar(values.get("cwd"))
     fences = [block for block in reader.blocks if isinstance(block, FenceBlock)]
     reserved = {name for block in fences if (name := read_info(block.info).attributes.get("name"))}
-    builder = StepBuilder(Defaults(host, cwd, declared), reserved)
+    below = Counter(block.standing.title_line for block in fences if block.standing.title_line)
+    builder = StepBuilder(_defaults(values, host, cwd, declared), reserved, (one for one, n in below.items() if n == 1))
     collected: dict[Heading, _Collected] = {}
     listed: list[Fence] = []
+    schedules: list[Schedule] = []
     for block in reader.blocks:
         owner = owner_of(block.heading)
         part = collected.setdefault(owner, _Collected())
@@ -98,6 +120,7 @@ def _build(
         else:
             fence, steps = builder.fence(block, owner)
             listed.append(fence)
+            schedules.extend(_schedules(block, fence))
             part.steps.extend(steps)
     title = reader.outline.title.title if reader.outline.title else scalar(values.get("title")) or _stem(path)
     procedures = tuple(
@@ -114,10 +137,43 @@ def _build(
         if part.symptoms or part.steps or part.checks or part.tasks
     )
     params = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None}
-    found = (*findings, *param_findings, *builder.findings)
+    found = (*findings, *param_findings, *builder.findings, *reader.escalations.findings())
     return Runbook(
-        path, title, values, digest, procedures, found, tuple(listed), scalar(own.get("service")), host, params
+        path,
+        title,
+        values,
+        digest,
+        procedures,
+        found,
+        tuple(listed),
+        scalar(own.get("service")),
+        host,
+        params,
+        tuple(schedules),
+        reader.escalations.told(),
+        tuple(reader.sections),
+        tuple(reader.tables),
+        (*front_silences(own), *reader.silences),
     )
+
+
+def _defaults(
+    values: Mapping[str, object], host: str | None, cwd: str | None, declared: Mapping[str, Parameter]
+) -> Defaults:
+    """What the front matter says for all steps."""
+    words: dict[str, str] = {
+        name: text for name in ("skipPrompts", "tag", "category") if (text := scalar(values.get(name)))
+    }
+    tags: dict[str, str] = {name: words[name] for name in ("tag", "category") if name in words}
+    return Defaults(host, cwd, declared, is_true(words, "skipPrompts"), tags)
+
+
+def _schedules(block: FenceBlock, fence: Fence) -> tuple[Schedule, ...]:
+    """The crontab lines of one fence: all of them in a crontab fence, those it installs in a command fence."""
+    first = block.line + (0 if block.indented else 1)
+    if fence.kind == "schedule":
+        return schedules_of(block.text, first)
+    return installed_schedules(block.text, first) if fence.kind == "command" else ()
 
 
 def show(runbook: Runbook) -> dict[str, object]:
@@ -132,6 +188,10 @@ def show(runbook: Runbook) -> dict[str, object]:
             "params": dict(runbook.params),
             "procedures": [asdict(procedure) for procedure in runbook.procedures],
             "fences": [asdict(fence) for fence in runbook.fences],
+            "schedules": [asdict(schedule) for schedule in runbook.schedules],
+            "escalations": [asdict(rule) for rule in runbook.escalations],
+            "sections": [asdict(section) for section in runbook.sections],
+            "tables": [asdict(table) for table in runbook.tables],
             "findings": [asdict(finding) for finding in lint(runbook)],
         }
     }

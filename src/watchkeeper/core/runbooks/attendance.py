@@ -158,9 +158,12 @@ def attend(
         "its lines start with `# `, which may be a root prompt or a comment; a person decides" if reading.root else "",
         "the shell text cannot be parsed, so its risk is not known" if script.broken else "",
         "one of its lines reads like a sentence or a list, not like a command" if _sentence(script) else "",
-        f"it {_CONDITIONS.get(part.condition, _CONDITIONS['or'])}" if part.group is not None else "",
+        "some lines of its fence do not read as commands and do not run; a person looks first"
+        if reading.strays
+        else "",
+        f"it {_CONDITIONS.get(part.condition, _CONDITIONS['or'])}" if part.group is not None and not step.when else "",
         f"it does not end by itself ({attended.endless}); it runs time-bounded when a person starts it"
-        if attended.endless
+        if attended.endless and not is_true(step.attributes, "background")
         else "",
         f"it {step.relies}" if step.relies else "",
         f"{attended.asks}, and nobody is there to answer" if attended.asks else "",
@@ -169,7 +172,6 @@ def attend(
         if positional and "()" not in part.text and "function " not in part.text
         else "",
         f"it must be agreed to (approve={step.approve})" if step.approve else "",
-        f"its condition (when={step.when}) is for a person to judge" if step.when else "",
         "the file excludes it from automatic runs" if is_true(step.attributes, "excludeFromRunAll") else "",
         f"it can {step.risk} something although it stands under {step.phase}; a person starts it"
         if step.phase in ("diagnose", "verify") and step.risk != "read"

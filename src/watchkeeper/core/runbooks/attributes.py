@@ -141,11 +141,13 @@ def read_front_matter(lines: list[str]) -> FrontMatter:
     source = "\n".join(lines[1:end])
     if len(source) > MAX_FRONT_MATTER:
         return FrontMatter(
-            end + 1, {}, (Finding(1, "error", "The front matter is longer than 64 KB and is not read."),)
+            end + 1,
+            {},
+            (Finding(1, "error", "The front matter is longer than 64 KB and is not read.", "front-matter"),),
         )
     if re.search(r"(?m)(?:^|[\s:\[,{])[&*][A-Za-z0-9_]+", source):
         sentence = "The front matter uses YAML anchors or aliases (& or *), which runbooks do not need; it is not read."
-        return FrontMatter(end + 1, {}, (Finding(1, "error", sentence),))
+        return FrontMatter(end + 1, {}, (Finding(1, "error", sentence, "front-matter"),))
     from ruamel.yaml import YAML
 
     try:
@@ -154,12 +156,12 @@ def read_front_matter(lines: list[str]) -> FrontMatter:
         first = str(problem).strip().splitlines()
         reason = first[0][:200] if first else type(problem).__name__
         sentence = f"The front matter is not valid YAML ({reason}); it is not read."
-        return FrontMatter(end + 1, {}, (Finding(1, "error", sentence),))
+        return FrontMatter(end + 1, {}, (Finding(1, "error", sentence, "front-matter"),))
     if value is None:
         return FrontMatter(end + 1, {})
     if not isinstance(value, dict):
         sentence = f"The front matter is a {type(value).__name__}, expected names with values such as `cwd: /srv/app`."
-        return FrontMatter(end + 1, {}, (Finding(1, "warning", sentence),))
+        return FrontMatter(end + 1, {}, (Finding(1, "warning", sentence, "front-matter"),))
     return FrontMatter(end + 1, {str(key): item for key, item in value.items()})
 
 
@@ -178,7 +180,8 @@ def declared_parameters(own: Mapping[str, object]) -> tuple[dict[str, Parameter]
     if params is None:
         return found, findings
     if not isinstance(params, dict):
-        return found, [Finding(1, "warning", "watchkeeper.params is not a mapping of names to values; it is not used.")]
+        sentence = "watchkeeper.params is not a mapping of names to values; it is not used."
+        return found, [Finding(1, "warning", sentence, "front-matter")]
     for key, value in params.items():
         name = str(key)
         entry = value if isinstance(value, dict) else {"default": value}
@@ -192,6 +195,7 @@ def declared_parameters(own: Mapping[str, object]) -> tuple[dict[str, Parameter]
                     1,
                     "error",
                     f"The pattern of parameter {name} is not a regular expression; the default type is used.",
+                    "front-matter",
                 )
             )
             pattern = SAFE_VALUE

@@ -168,6 +168,8 @@ def _leaves(command: Command) -> str:
             ["-E", "-s"],
         ):
             return "opens a root shell"
+    if command.name == "chroot" and len([word for word in command.arguments if not word.startswith("-")]) == 1:
+        return "opens a shell in another root directory"
     if command.name in ("tmux", "screen") and not re.search(r"-d|-ls|-X|ls|kill|send", " ".join(command.arguments)):
         return f"opens {command.name}"
     inside = container_rest(command.words)

@@ -3,200 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from watchkeeper.core.runbooks.commands import SHELLS
+from watchkeeper.core.runbooks.guessing import Guess, guess, only_variables
+from watchkeeper.core.runbooks.languages import CONFIGURATION, CONSOLE_LANGUAGES, OUTPUT, PROSE, SHELL_LANGUAGES, SOURCE
 from watchkeeper.core.runbooks.placeholders import inert
-from watchkeeper.core.runbooks.risk import CHANGES, DESTROYS, READS, is_known
-from watchkeeper.core.runbooks.shell import Script, read_script
+from watchkeeper.core.runbooks.risk import is_known
+from watchkeeper.core.runbooks.schedules import is_schedule
+from watchkeeper.core.runbooks.shell import Command, Script, read_script
+from watchkeeper.core.runbooks.stray import stray_rows
 from watchkeeper.core.runbooks.values import FenceKind
 
-SHELL_LANGUAGES: Final = frozenset(["bash", "sh", "shell", "zsh", "ksh", "shellscript"])
-CONSOLE_LANGUAGES: Final = frozenset(
-    ["console", "shell-session", "shellsession", "sh-session", "bash-session", "terminal"]
-)
-_CONFIGURATION: Final = frozenset(
-    [
-        "yaml",
-        "yml",
-        "json",
-        "json5",
-        "jsonc",
-        "toml",
-        "ini",
-        "conf",
-        "cfg",
-        "env",
-        "dotenv",
-        "properties",
-        "xml",
-        "nginx",
-        "apache",
-        "dockerfile",
-        "docker",
-        "hcl",
-        "tf",
-        "terraform",
-        "caddyfile",
-        "systemd",
-        "service",
-        "editorconfig",
-        "gitignore",
-        "csv",
-        "tsv",
-        "makefile",
-        "cron",
-        "crontab",
-        "proto",
-        "graphql",
-        "html",
-        "css",
-        "scss",
-    ]
-)
-_OUTPUT: Final = frozenset(
-    ["text", "txt", "plain", "plaintext", "output", "log", "logs", "out", "stdout", "stderr", "none", "raw"]
-)
-_PROSE: Final = frozenset(
-    [
-        "markdown",
-        "md",
-        "mermaid",
-        "plantuml",
-        "dot",
-        "graphviz",
-        "diff",
-        "patch",
-        "ascii",
-        "art",
-        "asciidoc",
-        "rst",
-        "http",
-    ]
-)
-_SOURCE: Final = frozenset(
-    [
-        "python",
-        "py",
-        "python3",
-        "javascript",
-        "js",
-        "typescript",
-        "ts",
-        "tsx",
-        "jsx",
-        "node",
-        "ruby",
-        "rb",
-        "perl",
-        "php",
-        "go",
-        "rust",
-        "java",
-        "c",
-        "cpp",
-        "csharp",
-        "cs",
-        "lua",
-        "r",
-        "sql",
-        "psql",
-        "mysql",
-        "plsql",
-        "sqlite",
-        "promql",
-        "logql",
-        "powershell",
-        "ps1",
-        "pwsh",
-        "bat",
-        "batch",
-        "cmd",
-        "fish",
-        "awk",
-        "sed",
-        "kotlin",
-        "scala",
-        "swift",
-        "elixir",
-        "erlang",
-        "clojure",
-        "lisp",
-        "haskell",
-        "groovy",
-        "jq",
-        "lua",
-        "vim",
-        "viml",
-    ]
-)
-_CRON = re.compile(
-    r"^\s*(?:@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly)|(?:(?:\*|[0-9]+(?:-[0-9]+)?|"
-    r"[A-Za-z]{3}(?:-[A-Za-z]{3})?)(?:/[0-9]+)?(?:,[0-9*/-]+)*\s+){5})\s*\S"
-)
-_PROMPT = re.compile(r"^\s*(?:\([\w.-]+\)\s*)?(?:\[?[\w.-]+@[\w.-]+(?:[: ][^\s$#%>]*)?\]?\s*)?[$❯➜%]\s+(?=\S)")
-_DOLLAR = re.compile(r"^\s*(?:\([\w.-]+\)\s*)?(?:\[?[\w.-]+@[\w.-]+(?:[: ][^\s$#%>]*)?\]?\s*)?[$❯➜]\s+(?=\S)")
-_ROOT = re.compile(r"^\s*(?:\[?[\w.-]+@[\w.-]+(?:[: ][^\s$#%>]*)?\]?\s*)?#\s+(?=\S)")
-_DRAWING = re.compile(r"[─-╿←-⇿▀-◿✓✔✗✘⟶➔✅❌⚠]|<?--+>|==+>|\s->\s|‚Ü[íìêë]|‚ú[ÖîìóÖ]|‚Ä¶|â†[’‘“]|âœ[…“”]|Ã—")
-_ENGLISH: Final = frozenset(
-    [
-        "find",
-        "make",
-        "test",
-        "time",
-        "kill",
-        "sort",
-        "cut",
-        "watch",
-        "top",
-        "install",
-        "start",
-        "stop",
-        "date",
-        "host",
-        "who",
-        "last",
-        "at",
-        "split",
-        "service",
-        "set",
-        "users",
-        "free",
-        "join",
-        "which",
-        "type",
-        "read",
-        "more",
-        "less",
-        "man",
-        "code",
-        "file",
-        "column",
-        "restart",
-        "reload",
-        "status",
-        "check",
-        "touch",
-        "head",
-        "tail",
-        "cat",
-        "set",
-        "command",
-        "return",
-        "shift",
-        "source",
-        "export",
-        "local",
-        "patch",
-        "print",
-        "go",
-        "less",
-        "at",
-        "look",
-        "host",
-        "test",
-    ]
-)
+_BEFORE: Final = r"^\s*(?:\([\w.-]+\)\s*)?(?:\[?[\w.-]+@[\w.-]+(?:[: ][^\s$#%>]*)?\]?\s*|:?~\S*\s*)?"
+_DOLLAR: Final = re.compile(_BEFORE + r"\$>?\s+(?=\S)")
+_ARROW: Final = re.compile(_BEFORE + r"[❯➜%]\s+(?=\S)")
+_ROOT: Final = re.compile(_BEFORE + r"#\s+(?=\S)")
+_NAMED_ROOT: Final = re.compile(r"^\s*\[?[\w.-]+@[\w.-]+[: ][^\s$#%>]*\]?\s*#\s+(?=\S)")
 _OUTPUT_HEAD = re.compile(
     r"^\s*#\s*(?:(?:expected|sample|example|typical)\s+)?(?:output|result|response|出力|输出)\s*(?:\([^)]*\))?\s*[:：]?\s*$",
     re.IGNORECASE,
@@ -205,47 +29,69 @@ _OUTPUT_HEAD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one fence turned out to be. commands: the text that could run; row: its first row within the fence.
+    """What one fence turned out to be. commands: the text that could run; rows: for each of its lines the row within
+    the fence, empty when they are the fence's own rows.
 
     expected: output that stood between prompts. guessed: the fence names no language. root: a ``# `` may be a prompt.
+    silenced, strays: lines that were turned into comments, because they are output or no shell text.
     """
 
     kind: FenceKind
     why: str
     commands: str = ""
-    row: int = 0
+    rows: tuple[int, ...] = ()
     expected: str = ""
     guessed: bool = False
     root: bool = False
     silenced: int = 0
+    strays: int = 0
+
+    def row_of(self, row: int) -> int:
+        """The row within the fence of a row of the commands."""
+        return self.rows[row] if row < len(self.rows) else row
 
 
-def _prompted(text: str, pattern: re.Pattern[str]) -> tuple[str, int, str]:
-    """Commands behind prompts with their continuations, the first row, and the other lines as output."""
-    commands: list[str] = []
-    output: list[str] = []
-    first, going_on = -1, False
+@dataclass(slots=True)
+class _Session:
+    """A fence that shows prompts, while it is read: commands with their rows, and the rest as output."""
+
+    commands: list[str] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    answered: bool = False
+
+    def command(self, line: str, row: int) -> None:
+        self.commands.append(line)
+        self.rows.append(row)
+        self.answered = False
+
+    def goes_on(self, line: str) -> bool:
+        """Whether the last command continues: after a backslash always, with a ``> `` when it is not complete."""
+        if not self.commands or self.answered:
+            return False
+        last = self.commands[-1].rstrip()
+        if last.lstrip().startswith("#"):
+            return False
+        if last.endswith(("\\", "|", "&&", "||")):
+            return True
+        return bool(re.match(r"^\s*>\s", line)) and read_script(inert("\n".join(self.commands))).broken
+
+
+def _prompted(text: str, prompts: tuple[re.Pattern[str], ...]) -> _Session:
+    """Commands behind prompts with their continuations, and the other lines as output."""
+    session = _Session()
     for row, line in enumerate(text.split("\n")):
-        match = pattern.match(line)
+        match = next((found for pattern in prompts if (found := pattern.match(line))), None)
         if match:
-            commands.append(line[match.end() :])
-            first = row if first < 0 else first
-        elif going_on or (commands and not output_since(commands, output, line) and re.match(r"^\s*>\s", line)):
-            commands.append(re.sub(r"^\s*>\s?", "", line))
-        elif line.lstrip().startswith("#") and not output:
-            commands.append(line)
-            first = row if first < 0 else first
-        else:
-            if line.strip():
-                output.append(line)
-            continue
-        going_on = commands[-1].rstrip().endswith("\\") and not commands[-1].lstrip().startswith("#")
-    return "\n".join(commands), max(first, 0), "\n".join(output)
-
-
-def output_since(commands: list[str], output: list[str], line: str) -> bool:
-    """Whether a ``> `` line cannot continue a command because it looks like quoted output."""
-    return bool(output) and not line.startswith(">")
+            session.command(line[match.end() :], row)
+        elif session.goes_on(line):
+            session.command(re.sub(r"^\s*>\s", "", line), row)
+        elif line.lstrip().startswith("#") and not session.output:
+            session.command(line, row)
+        elif line.strip():
+            session.output.append(line)
+            session.answered = True
+    return session
 
 
 def _silence(text: str) -> tuple[str, int]:
@@ -262,13 +108,6 @@ def _silence(text: str) -> tuple[str, int]:
     return "\n".join(lines), count
 
 
-def is_schedule(text: str) -> bool:
-    """Whether all lines that say something are crontab lines or their variables."""
-    lines = [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
-    cron = [line for line in lines if _CRON.match(line)]
-    return bool(cron) and all(_CRON.match(line) or re.match(r"\s*[A-Z_]+\s*=", line) for line in lines)
-
-
 def _is_file_content(text: str) -> str:
     """The path when a fence shows what stands in a file (a comment line that is nothing but a path), else ''."""
     for line in text.split("\n")[:3]:
@@ -282,83 +121,37 @@ def _is_file_content(text: str) -> str:
     return ""
 
 
-def _only_variables(script: Script) -> bool:
-    return bool(script.assigned) and not script.commands and not script.broken and not script.writes
-
-
-def _speaks(line: str) -> bool:
-    """Whether an untagged line reads as a sentence or output rather than a command."""
-    words = line.split()
-    return (
-        bool(re.search(r"[.!?:]$|, ", line.strip()))
-        or bool(_DRAWING.search(line))
-        or bool(words and words[0][:1].isupper() and "=" not in words[0])
-    )
-
-
-def _command_line(name: str, line: str) -> bool:
-    if name not in READS | CHANGES | DESTROYS and not re.match(r"(\./|/|~/|\.\./)[\w.-]", name):
-        return False
-    rest = line.split(name, 1)[-1].split()
-    if name in _ENGLISH:
-        return bool(rest) and bool(re.match(r"[-./$\"'~<*]", rest[0]) or re.search(r"[./=_\d-]", rest[0]))
-    return True
-
-
-def _shape(lines: list[str]) -> FenceKind | None:
-    """Configuration or output by the shape of the lines; None when they have none."""
-    if re.match(r"\s*\[[A-Z]+\]\s+\w", lines[0]):
-        return "output"
-    if re.match(r"\s*[\[{<]", lines[0]):
-        return "configuration"
-    named = [line for line in lines if re.match(r"\s*[\w.\" -]+:(\s|$)", line)]
-    if len(named) * 2 <= len(lines):
+def _session(text: str, language: str, guessed: bool) -> Reading | None:
+    """A fence that shows prompts; None when it shows none."""
+    lines = text.split("\n")
+    if any(_DOLLAR.match(line) or _NAMED_ROOT.match(line) for line in lines):
+        session = _prompted(text, (_DOLLAR, _NAMED_ROOT))
+    else:
+        first = _ARROW.match(next((line for line in lines if line.strip()), ""))
+        if not first or not is_known(Command(tuple(first.string[first.end() :].split()[:1]))):
+            return _root_session(text) if language in CONSOLE_LANGUAGES else None
+        session = _prompted(text, (_ARROW,))
+    commands = "\n".join(session.commands)
+    if not read_script(inert(commands)).commands:
         return None
-    return "output" if all(line.strip()[0].isupper() for line in named) else "configuration"
+    expected = "\n".join(session.output)
+    return Reading("command", "lines with a prompt", commands, tuple(session.rows), expected, guessed)
 
 
-def _untagged(text: str, script: Script) -> tuple[FenceKind, str]:
-    """A guess for a fence without a language: command only when every line is one."""
-    lines = [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
-    if not lines:
-        return "text", "only comments"
-    if _only_variables(script):
-        return "configuration", "only variables"
-    if any(_DRAWING.search(line) for line in lines):
-        return "text", "a drawing or marked output"
-    shaped = _shape(lines)
-    if shaped:
-        return (
-            shaped,
-            "looks like a file's content" if shaped == "configuration" else "lines that begin with a name or a tag",
-        )
-    if script.broken:
-        return "output", "not a shell text"
-    first = [command for command in script.commands if command.words and not command.inner]
-    speaking = any(_speaks(line) for line in lines)
-    rows = text.split("\n")
-    good = [
-        command
-        for command in first
-        if _command_line(command.words[0], rows[command.row] if command.row < len(rows) else "")
-    ]
-    if first and len(good) == len(first) and not speaking:
-        return "command", "every line starts with a known program"
-    return (
-        ("unknown", "some lines look like commands, others do not")
-        if good and any(is_known(one) for one in good)
-        else ("output", "no line is a known command")
-    )
+def _root_session(text: str) -> Reading | None:
+    if not any(_ROOT.match(line) for line in text.split("\n")):
+        return None
+    session = _prompted(text, (_ROOT,))
+    commands, expected = "\n".join(session.commands), "\n".join(session.output)
+    return Reading("command", "`# ` may be a root prompt", commands, tuple(session.rows), expected, root=True)
 
 
 def _shell_reading(text: str, guessed: bool, language: str) -> Reading:
-    if any(_DOLLAR.match(line) for line in text.split("\n")):
-        commands, row, output = _prompted(text, _DOLLAR)
-        if read_script(inert(commands)).commands:
-            return Reading("command", "lines with a prompt", commands, row, output, guessed)
-    if language in CONSOLE_LANGUAGES and any(_ROOT.match(line) for line in text.split("\n")):
-        commands, row, output = _prompted(text, _ROOT)
-        return Reading("command", "`# ` may be a root prompt", commands, row, output, root=True)
+    if guessed and re.match(r"\s*#!\s*/\S*(?:/|env\s+)(?:ba|z|k|da)?sh\b", text):
+        guessed, language = False, "sh"
+    session = _session(text, language, guessed)
+    if session is not None:
+        return session
     if is_schedule(text):
         return Reading("schedule", "crontab lines")
     path = _is_file_content(text)
@@ -367,28 +160,78 @@ def _shell_reading(text: str, guessed: bool, language: str) -> Reading:
     quiet, silenced = _silence(text)
     script = read_script(inert(quiet))
     if guessed or language in CONSOLE_LANGUAGES:
-        kind, why = _untagged(quiet, script)
-        return Reading(kind, why, quiet if kind == "command" else "", guessed=True, silenced=silenced)
-    if _only_variables(script):
+        made, strays = _guessed(quiet, script)
+        return Reading(
+            made.kind, made.why, made.commands, (), made.expected, guessed=True, silenced=silenced, strays=strays
+        )
+    if only_variables(script):
         return Reading("configuration", "only variables")
     if not script.broken and not script.commands and not script.statements:
         return Reading("text", "only comments" if text.strip() else "empty")
-    return Reading("command", f"tagged {language}", quiet, silenced=silenced)
+    return _tagged(quiet, script, language, silenced)
 
 
-def read_fence(language: str, text: str, *, annotated: bool) -> Reading:
+def _guessed(text: str, script: Script) -> tuple[Guess, int]:
+    """A guess, and how many lines of prose in other letters than a shell's stand between the commands."""
+    made = guess(text, script)
+    rows = text.split("\n")
+    prose = {
+        row for row, line in enumerate(rows) if (first := line.lstrip()[:1]) and not first.isascii() and first.isalpha()
+    }
+    if made.kind == "command" or not prose:
+        return made, 0
+    quiet = "\n".join(f"# {line}" if row in prose else line for row, line in enumerate(rows))
+    again = guess(quiet, read_script(inert(quiet)))
+    return (again, len(prose)) if again.kind == "command" else (made, 0)
+
+
+def _tagged(text: str, script: Script, language: str, silenced: int) -> Reading:
+    """A fence that says it is shell text. Lines that cannot be commands become comments, so that they never run."""
+    strays = stray_rows(inert(text), script)
+    if not strays:
+        return Reading("command", f"tagged {language}", text, silenced=silenced)
+    rows = text.split("\n")
+    said = {row for row, line in enumerate(rows) if line.strip() and not line.lstrip().startswith("#")}
+    if said <= strays:
+        return Reading("output", f"tagged {language}, but no line of it is a command")
+    quiet = "\n".join(f"# {line}" if row in strays and line.strip() else line for row, line in enumerate(rows))
+    why = f"tagged {language}; {len(strays)} of its lines are no commands"
+    return Reading("command", why, quiet, silenced=silenced, strays=len(strays))
+
+
+def _program(command_line: str) -> str:
+    """The program of an ``interpreter=`` or ``#!`` line, without its directory and ``env``."""
+    names = [word.rsplit("/", 1)[-1] for word in command_line.split() if not word.startswith("-")]
+    return next((name for name in names if name != "env"), "")
+
+
+def _foreign(text: str, interpreter: str) -> Reading | None:
+    """A fence that another program than a shell runs, by its attribute or its first line; None for all others."""
+    shebang = re.match(r"#!\s*(\S[^\n]*)", text.lstrip())
+    program = _program(interpreter or (shebang.group(1) if shebang else ""))
+    if not program or program in SHELLS:
+        return None
+    return Reading("source", f"a script for {program}", text if interpreter else "")
+
+
+def read_fence(language: str, text: str, *, annotated: bool, interpreter: str = "") -> Reading:
     """Classify one fence. annotated: it carries a name or an interpreter, so its author means it to run."""
+    foreign = _foreign(text, interpreter)
+    if foreign is not None:
+        return foreign
+    if interpreter and language not in SHELL_LANGUAGES:
+        language = "bash"
     if language in SHELL_LANGUAGES | CONSOLE_LANGUAGES:
         return _shell_reading(text, False, language)
     if not language:
         return _shell_reading(text, not annotated, language)
-    if language in _SOURCE:
+    if language in SOURCE:
         return Reading("source", f"written in {language}", text if annotated else "")
-    if language in _CONFIGURATION:
+    if language in CONFIGURATION:
         kind: FenceKind = "schedule" if is_schedule(text) else "configuration"
         return Reading(kind, f"tagged {language}")
-    if language in _OUTPUT:
+    if language in OUTPUT:
         return Reading("output", f"tagged {language}")
-    if language in _PROSE:
+    if language in PROSE:
         return Reading("text", f"tagged {language}")
     return Reading("unknown", f"the language {language} is not known", text if annotated else "")

@@ -113,6 +113,24 @@ class Outline:
             node = node.parent
         return Standing(None, False, title, line)
 
+    def escalation_titles(self, depth: int) -> tuple[str, ...] | None:
+        """Titles above a place, nearest first, down to the one that says escalation; None when none does, or when
+        another word is nearer. Labels at `depth` or deeper do not count."""
+        titles: list[str] = []
+        for label in reversed(self.labels):
+            if label.depth >= depth:
+                continue
+            titles.append(label.title)
+            if label.role is not None:
+                return tuple(titles) if label.role == "escalation" else None
+        node: Heading | None = self.current
+        while node is not None and node.parent is not None:
+            titles.append(node.title)
+            if node.role is not None:
+                return tuple(titles) if node.role == "escalation" else None
+            node = node.parent
+        return None
+
 
 def owner_of(heading: Heading) -> Heading:
     """The heading whose procedure a block below `heading` belongs to."""

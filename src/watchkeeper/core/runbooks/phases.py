@@ -9,7 +9,10 @@ from typing import Final
 from watchkeeper.core.runbooks.values import Phase, Role
 
 _PHRASES: Final[dict[Role, str]] = {
-    "symptom": "symptom, symptoms, possible symptoms, meaning, alert description, detection, 症状, 症狀, 现象, 現象",
+    "symptom": (
+        "symptom, symptoms, possible symptoms, meaning, alert description, detection, 症状, 症狀, 现象, 現象, "
+        "事象, 故障现象, 问题现象"
+    ),
     "text": (
         "when to use, impact, user impact, business impact, 影響, 影响, prerequisite, prerequisites, before you start, "
         "before you begin, "
@@ -26,7 +29,8 @@ _PHRASES: Final[dict[Role, str]] = {
         "likely cause, likely causes, possible cause, possible causes, reason, triage, "
         "確認手順, 确认步骤, 診断, 诊断, 排查, 排查步骤, "
         "調査, 根因, "
-        "原因, 原因候補, 检查"
+        "原因, 原因候補, 检查, 故障排查, 故障排除, 问题排查, "
+        "トラブルシューティング, 切り分け, ログ確認, 状態確認, how to diagnose, debugging"
     ),
     "fix": (
         "resolution, resolve, resolution steps, fix, fixes, how to fix, solution, solutions, common solutions, "
@@ -38,17 +42,20 @@ _PHRASES: Final[dict[Role, str]] = {
         "recommended actions, recommended action, remediation, remediate, workaround, what to do, "
         "対処, 対処手順, 対処方法, "
         "対応, 対応手順, 解決, "
-        "解決方法, 解决, 解决方案, 解决方法, 处理, 处理步骤, 修复, 復旧手順, 手順, 步骤"
+        "解決方法, 解决, 解决方案, 解决方法, 处理, 处理步骤, 修复, 復旧手順, 手順, 步骤, 操作步骤, "
+        "应急处理, 应急措施, 恢复步骤, "
+        "応急処置, 暫定対応, 恒久対応, 作業手順, 実施手順, quick fix, quick fixes, common fixes, common quick fixes, "
+        "how to resolve, workarounds, mitigations, remediations, manual steps"
     ),
     "verify": (
         "testing, acceptance criteria, success criteria, health check, health checks, post-check, post-checks, "
         "postchecks, 復旧確認, 動作確認, "
-        "恢复确认, 验证, 検証"
+        "恢复确认, 验证, 検証, 正常性確認, 结果确认"
     ),
     "rollback": (
         "rollback, roll back, rolling back, rollback procedure, rollback procedures, rollback plan, rollback steps, "
         "emergency rollback, "
-        "revert, back out, 回滚, 回滚步骤, ロールバック, 問題発生時のロールバック, 切り戻し"
+        "revert, back out, 回滚, 回滚步骤, ロールバック, 問題発生時のロールバック, 切り戻し, 切戻し, 回退"
     ),
     "escalation": (
         "escalation, escalate, escalation procedures, escalation matrix, escalation path, contacts, contact, "
@@ -58,7 +65,7 @@ _PHRASES: Final[dict[Role, str]] = {
     "checklist": "checklist, pre-checklist, post-checklist, checklist items, sign-off, チェックリスト, 检查清单",
     "followup": (
         "follow-up, follow-up actions, follow up, follow-ups, followup actions, action items, todo, to do, "
-        "フォローアップ, 后续"
+        "フォローアップ, 后续, 再発防止, 今後の対応"
     ),
 }
 _SUFFIXES: Final[dict[str, Role]] = {
@@ -72,6 +79,7 @@ _SUFFIXES: Final[dict[str, Role]] = {
     "mitigation": "fix",
     "remediation": "fix",
     "checklist": "checklist",
+    "escalation": "escalation",
 }
 _NOT_A_LABEL: Final = frozenset(
     [
@@ -121,6 +129,7 @@ _LEADING = re.compile(
     r"^(?:[\W_]+|(?:step|phase|part|section|ステップ|步骤|第)\s*\d+\s*(?:[.:)\]、-]|\s|步|步骤)\s*|\d+(?:\.\d+)*\s*(?:[.):、-]\s*|\s+)|\(?[a-z]\)\s*|[a-z]\.\s+)",
     re.IGNORECASE,
 )
+MAX_WORDS: Final = 300  # characters of a title that are looked at
 _MARKUP = re.compile(r"\*\*|__|`|~~")
 PHASES: Final[dict[Role, Phase]] = {"diagnose": "diagnose", "fix": "fix", "verify": "verify", "rollback": "rollback"}
 
@@ -131,6 +140,11 @@ def _table() -> tuple[tuple[str, Role], ...]:
     return tuple(sorted(rows, key=lambda row: -len(row[0])))
 
 
+def phrases(role: Role) -> tuple[str, ...]:
+    """The words of a role, as they are compared."""
+    return tuple(word.strip() for word in _PHRASES[role].split(","))
+
+
 def plain(title: str) -> str:
     """A title without Markdown emphasis and surrounding space."""
     return _MARKUP.sub("", title).strip().strip("*_").strip()
@@ -138,7 +152,7 @@ def plain(title: str) -> str:
 
 def normal(title: str) -> str:
     """A title as it is compared: lower case, without leading numbers, letters, emoji, and without a final colon."""
-    text = plain(title).lower()
+    text = plain(title[:MAX_WORDS]).lower()
     while True:
         shorter = _LEADING.sub("", text, count=1)
         if shorter == text or not shorter:
@@ -183,6 +197,12 @@ def is_named(title: str) -> bool:
     text = normal(title)
     first = any(_starts(text, phrase) for phrase, _ in _table()) or re.match(r"(?:verif|valid|confirm)", text)
     return not first and _by_last_word(text) is not None
+
+
+def is_phrase(title: str) -> bool:
+    """True for a title that is nothing but words of a role, such as "Resolution steps": it names no single thing."""
+    text = normal(title)
+    return any(text == phrase for phrase, _ in _table()) or text in _CONTAINERS
 
 
 def is_container(title: str) -> bool:

@@ -90,6 +90,7 @@ _LEVELS: Final = frozenset(
     ]
 )
 _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}|(?<=[/=@:])\{([A-Za-z_][\w-]*)\}")
+_BRACES = re.compile(r"(?<=\s)\{([A-Za-z_][\w.-]{2,40})\}(?=$|[\s/:.,-])", re.MULTILINE)
 _CHANGE_ME = re.compile(
     r"(?<![A-Za-z0-9${])(?:CHANGE[-_]?ME|REPLACE[-_]?ME|REPLACE_WITH_\w+|changeme|FIXME|INSERT_\w+_HERE|"
     r"\w+_HERE)(?![A-Za-z0-9=])"
@@ -194,6 +195,9 @@ def _candidates(text: str) -> Iterable[tuple[int, int, str]]:
             yield match.start(), match.end(), inner
     for match in _TEMPLATE.finditer(text):
         yield match.start(), match.end(), match.group(1) or match.group(2)
+    for match in _BRACES.finditer(text):
+        if not _quoted(text, match.start()):
+            yield match.start(), match.end(), match.group(1)
     for match in _BRACKET.finditer(text):
         if match.group(1).split()[0] not in _LEVELS or not _quoted(text, match.start()):
             yield match.start(), match.end(), match.group(1)

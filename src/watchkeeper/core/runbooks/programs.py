@@ -8,36 +8,16 @@ from typing import Final
 
 from watchkeeper.core.runbooks.commands import SHELLS
 from watchkeeper.core.runbooks.containers import docker_risk, kubectl_risk, words_of
+from watchkeeper.core.runbooks.interpreters import (
+    framework_risk,
+    interpreter_risk,
+    packages_risk,
+    shell_risk,
+    source_risk,
+)
 from watchkeeper.core.runbooks.shell import Command
 from watchkeeper.core.runbooks.sql import database_risk
 from watchkeeper.core.runbooks.values import Risk
-
-_TELLING: Final = words_of(
-    "restart start stop kill delete del remove rm clean cleanup clear purge prune drop reset rescue repair fix "
-    "deploy redeploy rollback restore backup "
-    "update upgrade install uninstall migrate rotate apply execute exec write set create auth login logout sync push "
-    "enable disable flush vacuum truncate "
-    "scale reload reboot shutdown bounce recover release revoke renew rebuild reindex import run kickstart provision "
-    "bootstrap setup init failover promote "
-    "drain evict cordon requeue retry replay archive move rename wipe erase destroy terminate nuke cancel abort "
-    "unlock ban unban block unblock"
-)
-_FLAGS: Final = words_of(
-    "--execute --apply --force --yes --write --delete --fix --confirm --commit --no-dry-run --really --in-place "
-    "--purge --prune"
-)
-
-
-def telling(words: tuple[str, ...]) -> Risk:
-    """Whether an unknown program's name, sub-command or options speak of changing something."""
-    name = words[0].rsplit("/", 1)[-1] if words else ""
-    parts = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
-    second = next((word for word in words[1:] if not word.startswith("-")), "")
-    parts |= set(re.findall(r"[a-z]+", second.lower())) if "/" not in second and "." not in second else set()
-    if parts & {"drop", "wipe", "destroy", "nuke", "erase", "purge"}:
-        return "destroy"
-    flags = any(word.split("=", 1)[0] in _FLAGS for word in words[1:])
-    return "change" if parts & _TELLING or flags else "read"
 
 
 def _rm(command: Command) -> Risk:
@@ -148,17 +128,6 @@ def _sed(command: Command) -> Risk:
     )
 
 
-def _packages(command: Command) -> Risk:
-    words = [word for word in command.arguments if not word.startswith("-")]
-    if words[:1] in (["purge"], ["autoremove"], ["autopurge"]) or "--purge" in command.arguments:
-        return "destroy"
-    reading = words_of(
-        "list show search policy info check-update repolist view outdated ls freeze check depends rdepends madison "
-        "why audit help version changelog"
-    )
-    return "read" if not words or words[0] in reading else "change"
-
-
 def _redis(command: Command) -> Risk:
     text = " ".join(command.arguments).lower()
     if re.search(r"\b(flushall|flushdb|shutdown|debug)\b", text):
@@ -241,51 +210,6 @@ def _journal(command: Command) -> Risk:
     )
 
 
-def _interpreter(command: Command) -> Risk:
-    """python3 -c, node -e ...: code that is not read here; asking for the version is harmless."""
-    text = " ".join(command.arguments) + " " + (command.fed if command.stdin == "text" else "")
-    if command.arguments[:1] in (("--version",), ("-V",), ("-v",)):
-        return "read"
-    if re.search(
-        r"rmtree|os\.remove|\bunlink|shutil\.move|\bdrop\s+(table|database|schema)|\btruncate\b|\brm\s+-r|rmSync|delete_all|destroy_all|\bflush\b",
-        text,
-        re.I,
-    ):
-        return "destroy"
-    inline = any(re.fullmatch(r"-[a-zA-Z]*[ceE]", word) for word in command.arguments) or command.stdin in (
-        "text",
-        "file",
-        "pipe",
-    )
-    if inline or "-m" in command.arguments:
-        return "change"
-    return _script_file(command)
-
-
-def _script_file(command: Command) -> Risk:
-    """`python3 script.py`, `bash script.sh`: an unknown program; its name and options may tell."""
-    words = [word for word in command.arguments if not word.startswith("-")]
-    return telling((words[0] if words else "", *command.arguments[1:]))
-
-
-def _shell(command: Command) -> Risk:
-    """bash, sh: text from a pipe, a process substitution or a download is run unread, which can do anything."""
-    text = " ".join(command.arguments)
-    if re.search(r"<\(|\$\(\s*(sudo\s+)?(curl|wget|fetch)\b|`\s*(curl|wget)\b", text) or command.stdin == "pipe":
-        return "destroy"
-    if command.stdin == "file":
-        return "change"
-    return (
-        "read"
-        if any(re.fullmatch(r"-[a-z]*c", word) for word in command.arguments) or command.stdin == "text"
-        else _script_file(command)
-    )
-
-
-def _source(command: Command) -> Risk:
-    return "destroy" if re.search(r"<\(|/dev/stdin", " ".join(command.arguments)) else "read"
-
-
 def _rsync(command: Command) -> Risk:
     if any(word in ("-n", "--dry-run") or re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*", word) for word in command.arguments):
         return "read"
@@ -294,17 +218,6 @@ def _rsync(command: Command) -> Risk:
         if any(word.startswith("--delete") or word == "--remove-source-files" for word in command.arguments)
         else "change"
     )
-
-
-def _framework(command: Command) -> Risk:
-    """npm, npx, yarn, make, rails, manage.py ...: a task runner; resets destroy."""
-    text = " ".join(command.arguments)
-    if re.search(
-        r"\b(migrate\s+reset|force-reset|db:(drop|reset|schema:load)|flush|sqlflush|reset_db|migrate:fresh|migrate:reset|wipe|destroy|drop)\b",
-        text,
-    ):
-        return "destroy"
-    return _packages(command) if command.name in ("npm", "yarn", "pnpm") else "change"
 
 
 def _shutdown(command: Command) -> Risk:
@@ -357,7 +270,7 @@ JUDGES: Final[dict[str, _Judge]] = {
     **dict.fromkeys(["kubectl", "oc", "k3s"], kubectl_risk),
     **dict.fromkeys(
         ["apt", "apt-get", "dnf", "yum", "apk", "pacman", "brew", "snap", "pip", "pip3", "gem", "dpkg", "rpm", "pipx"],
-        _packages,
+        packages_risk,
     ),
     **dict.fromkeys(
         [
@@ -383,9 +296,10 @@ JUDGES: Final[dict[str, _Judge]] = {
         _cloud,
     ),
     **dict.fromkeys(
-        ["python", "python3", "python2", "perl", "ruby", "node", "php", "deno", "bun", "lua", "Rscript"], _interpreter
+        ["python", "python3", "python2", "perl", "ruby", "node", "php", "deno", "bun", "lua", "Rscript"],
+        interpreter_risk,
     ),
-    **dict.fromkeys(SHELLS, _shell),
+    **dict.fromkeys(SHELLS, shell_risk),
     **dict.fromkeys(
         [
             "npm",
@@ -406,7 +320,7 @@ JUDGES: Final[dict[str, _Judge]] = {
             "knex",
             "sequelize",
         ],
-        _framework,
+        framework_risk,
     ),
     **dict.fromkeys(
         ["restic", "borg", "duplicity", "zfs", "zpool", "btrfs", "rclone", "velero", "wal-g", "pgbackrest", "barman"],
@@ -434,8 +348,8 @@ JUDGES: Final[dict[str, _Judge]] = {
     "crontab": _crontab,
     "ip": _ip,
     "journalctl": _journal,
-    "source": _source,
-    ".": _source,
+    "source": source_risk,
+    ".": source_risk,
     "rsync": _rsync,
     "shutdown": _shutdown,
     "openssl": _openssl,

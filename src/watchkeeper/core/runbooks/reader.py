@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from watchkeeper.core.runbooks.attributes import read_comment
+from watchkeeper.core.runbooks.escalations import Escalations
 from watchkeeper.core.runbooks.outline import Heading, Outline, Standing
 from watchkeeper.core.runbooks.phases import is_label, normal, plain, role_of
+from watchkeeper.core.runbooks.silencing import read_silences
 from watchkeeper.core.runbooks.tables import read_table
-from watchkeeper.core.runbooks.values import CheckTable, Finding, Task
+from watchkeeper.core.runbooks.values import CheckTable, Finding, Section, Silence, Table, Task
 
 _BOLD = re.compile(
     r"^\s*(?:[^\w\s*_`]+\s*)?(?:\*\*(?P<a>[^*\n]+(?:\*[^*\n]+)*?)\*\*|__(?P<b>[^_\n]+(?:_[^_\n]+)*?)__)(?P<rest>.*)$",
@@ -19,12 +21,19 @@ _BOLD = re.compile(
 )
 _CHECKBOX: Final = re.compile(r"^\[(?P<mark>[ xX])\]\s+(?P<text>.+)$", re.DOTALL)
 _CLOSING = re.compile(r"^[\s>]*(?:`{3,}|~{3,})\s*$")
+_INNER = re.compile(
+    r"(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n(?P<text>(?:(?![ \t]*(?:```|~~~)).*\n)*)[ \t]*(?P=mark)[ \t]*"
+)
 _OPENING = re.compile(r"(?m)^[ \t]*(```+|~~~+)[ \t]*([^\n`]*)$")
 
 
 @dataclass(slots=True)
 class FenceBlock:
-    """A fence as it stands. line: 1-based line of its opening marker (or first line of an indented block)."""
+    """A fence as it stands. line: 1-based line of its opening marker (or first line of an indented block).
+
+    title: of the list item that holds it. before: the text above it. intro: the same when it stands at the fence's own
+    depth and is not the first text of its item, so that it speaks of this fence only.
+    """
 
     heading: Heading
     standing: Standing
@@ -33,6 +42,7 @@ class FenceBlock:
     text: str
     title: str = ""
     before: str = ""
+    intro: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     indented: bool = False
     unclosed: bool = False
@@ -82,6 +92,7 @@ class _Item:
 
     ordered: bool
     line: int
+    number: int
     outermost: bool
     title: str = ""
     texts: list[str] = field(default_factory=list)
@@ -108,10 +119,16 @@ class BlockReader:
         self.outline = Outline()
         self.blocks: list[Block] = []
         self.findings: list[Finding] = []
+        self.escalations = Escalations()
+        self.sections: list[Section] = []
+        self.tables: list[Table] = []
+        self.silences: list[Silence] = []
         self._items: list[_Item] = []
         self._ordered: list[bool] = []
+        self._counts: list[int] = []
         self._pending: Mapping[str, str] = {}
         self._paragraph = ""
+        self._intro: tuple[_Item | None, str] = (None, "")
         self._last_prose: ProseBlock | None = None
 
     def read(self, text: str) -> None:
@@ -141,12 +158,15 @@ class BlockReader:
             return self._table(tokens, index)
         elif kind in ("bullet_list_open", "ordered_list_open"):
             self._ordered.append(kind == "ordered_list_open")
+            self._counts.append(0)
         elif kind in ("bullet_list_close", "ordered_list_close"):
             self._ordered.pop()
+            self._counts.pop()
         elif kind == "list_item_open":
             self.outline.labels = [label for label in self.outline.labels if label.depth <= self._depth()]
             outermost = not any(item.ordered for item in self._items)
-            self._items.append(_Item(self._ordered[-1], self._line(token), outermost))
+            self._counts[-1] += 1
+            self._items.append(_Item(self._ordered[-1], self._line(token), self._counts[-1], outermost))
         elif kind == "list_item_close":
             self._close_item(self._items.pop())
         return index + 1
@@ -157,10 +177,12 @@ class BlockReader:
     def _fresh_block(self) -> None:
         self._last_prose = None
         self._paragraph = ""
+        self._intro = (None, "")
 
     def _heading(self, token: Any, content: str) -> None:
         self._fresh_block()
         self._pending = {}
+        self.sections.append(Section(self._line(token), int(token.tag[1:]), plain(content), role_of(content)))
         if self._items:
             self.outline.open_label(content, self._depth(), self._line(token))
             return
@@ -170,6 +192,8 @@ class BlockReader:
         line = self._line(token)
         first_of_item = bool(self._items) and not self._items[-1].texts
         checkbox = _CHECKBOX.match(content) if first_of_item else None
+        if not checkbox and (first_of_item or not self._items):
+            self._escalate(content, line)
         if checkbox:
             self._items[-1].checkbox = True
             self._task(checkbox, line)
@@ -185,6 +209,18 @@ class BlockReader:
                 each.texts.append(content)
         self._last_prose = None
         self._paragraph = content
+        self._intro = (self._items[-1] if self._items else None, "" if first_of_item else content)
+
+    def _escalate(self, content: str, line: int) -> None:
+        """Below an escalation word, list items and paragraphs say who is told when."""
+        bold = _BOLD.match(content)
+        if bold and not bold.group("rest").strip(" :："):
+            return
+        titles = self.outline.escalation_titles(self._depth() + (not self._items and not bold))
+        if titles is not None:
+            item = self._items[-1] if self._items else None
+            number = item.number if item and item.ordered else None
+            self.escalations.line(content, line, titles, number=number, listed=item is not None)
 
     def _open_label(self, content: str, line: int) -> bool:
         """Open a label when the text starts with a bold one, or is nothing but a phase word and a colon."""
@@ -253,18 +289,23 @@ class BlockReader:
             item.has_fence = True
             item.texts.append("")
         indented = token.type == "code_block"
+        info, text = "" if indented else str(token.info), str(token.content).rstrip("\n")
+        inner = _INNER.fullmatch(text) if indented else None
+        if inner:  # a fence that is indented too deep for its list is still what its author wrote
+            indented, info, text = False, inner.group("info"), inner.group("text").rstrip("\n")
         last = self.lines[token.map[1] - 1] if token.map and 0 < token.map[1] <= len(self.lines) else ""
-        unclosed = not indented and (
+        unclosed = token.type == "fence" and (
             token.map[1] - token.map[0] < 2 or not _CLOSING.match(re.sub(r"^\s*(?:[-*+]|\d+[.)])\s+", "", last))
         )
         block = FenceBlock(
             self.outline.current,
             self.outline.standing(),
             line,
-            "" if indented else str(token.info),
-            str(token.content).rstrip("\n"),
+            info,
+            text,
             title,
             self._paragraph,
+            self._intro[1] if self._intro[0] is (self._items[-1] if self._items else None) else "",
             self._pending,
             indented,
             unclosed,
@@ -279,13 +320,17 @@ class BlockReader:
         if metadata is not None:
             self._pending = metadata
             return
+        silences = read_silences(content, self._line(token))
+        if silences is not None:
+            self.silences.extend(silences)
+            return
         if content.lstrip().startswith("<!--"):
             if re.match(r"\s*<!--\s*watchkeeper\b", content):
                 sentence = (
                     "This watchkeeper comment is not read: expected one JSON "
                     'object such as <!-- watchkeeper {"host": "db1"} -->.'
                 )
-                self.findings.append(Finding(self._line(token), "warning", sentence))
+                self.findings.append(Finding(self._line(token), "warning", sentence, "attributes"))
             return
         for match in _OPENING.finditer(content):
             if match.group(2).strip() or content.count(match.group(1), 0, match.start()) % 2 == 0:
@@ -300,7 +345,7 @@ class BlockReader:
             "This fence stands inside an HTML block, so Markdown reads "
             "it as text: put an empty line before it to make it a step."
         )
-        self.findings.append(Finding(line, "warning", sentence))
+        self.findings.append(Finding(line, "warning", sentence, "hidden-fence"))
 
     def _table(self, tokens: list[Any], index: int) -> int:
         line, row_line = self._line(tokens[index]), 0
@@ -321,8 +366,13 @@ class BlockReader:
                     header = row
             index += 1
         table = read_table(header, rows, line, self._pending.get("host"))
+        kind: Literal["checks", "escalation", "text"] = "text"
         if table is not None:
+            kind = "checks"
             self.blocks.append(TableBlock(self.outline.current, table))
+        elif self.escalations.table(header, rows, below=self.outline.escalation_titles(self._depth() + 1) is not None):
+            kind = "escalation"
+        self.tables.append(Table(line, tuple(plain(cell) for cell in header), len(rows), kind))
         self._pending = {}
         self._fresh_block()
         return index + 1

@@ -11,7 +11,8 @@ from typing import Final
 
 from watchkeeper.core.runbooks.commands import all_commands
 from watchkeeper.core.runbooks.containers import words_of
-from watchkeeper.core.runbooks.programs import JUDGES, telling
+from watchkeeper.core.runbooks.interpreters import telling
+from watchkeeper.core.runbooks.programs import JUDGES
 from watchkeeper.core.runbooks.shell import Command, Script
 from watchkeeper.core.runbooks.sql import sql_risk
 from watchkeeper.core.runbooks.values import Risk, highest

@@ -12,13 +12,15 @@ from watchkeeper.core.runbooks.attendance import Memory, attend, menu_id, outer_
 from watchkeeper.core.runbooks.attributes import is_true, read_info, seconds, whole_number
 from watchkeeper.core.runbooks.commands import all_commands
 from watchkeeper.core.runbooks.endless import Attended, judge
-from watchkeeper.core.runbooks.fences import SHELL_LANGUAGES, Reading, read_fence
+from watchkeeper.core.runbooks.fences import Reading, read_fence
+from watchkeeper.core.runbooks.languages import SHELL_LANGUAGES
 from watchkeeper.core.runbooks.outline import Heading, phase_of
 from watchkeeper.core.runbooks.parts import Part, cut
-from watchkeeper.core.runbooks.placeholders import inert, parameters_of
+from watchkeeper.core.runbooks.placeholders import asked, inert, parameters_of
 from watchkeeper.core.runbooks.reader import FenceBlock, ProseBlock
 from watchkeeper.core.runbooks.risk import script_risk
 from watchkeeper.core.runbooks.shell import MAX_TEXT, Script, read_script
+from watchkeeper.core.runbooks.titles import sentence_of, title_of
 from watchkeeper.core.runbooks.values import RISK_ORDER, Fence, Finding, Parameter, Phase, Risk, Step, highest
 
 ENDLESS_TIMEOUT_S = 30.0
@@ -32,15 +34,34 @@ class Defaults:
     host: str | None = None
     cwd: str | None = None
     declared: Mapping[str, Parameter] = field(default_factory=dict)
+    skip_prompts: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A fence while its steps are made. parts: into how many it is cut."""
+
+    block: FenceBlock
+    language: str
+    attributes: Mapping[str, str]
+    reading: Reading
+    owner: Heading
+    phase: Phase
+    parts: int
 
 
 class StepBuilder:
-    """Makes steps of one document, in order. Keeps ids unique and remembers what each procedure has set."""
+    """Makes steps of one document, in order. Keeps ids unique and remembers what each procedure has set.
 
-    def __init__(self, defaults: Defaults, reserved: Iterable[str]) -> None:
+    alone: lines of headings and labels that have one fence below them, so that their words are its title.
+    """
+
+    def __init__(self, defaults: Defaults, reserved: Iterable[str], alone: Iterable[int] = ()) -> None:
         self.defaults = defaults
         self.findings: list[Finding] = []
         self._reserved = set(reserved)
+        self._alone = frozenset(alone)
         self._used: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._fences = 0
@@ -70,7 +91,7 @@ class StepBuilder:
         """The steps of a fence, and the fence itself with what was made of it."""
         info = read_info(block.info)
         for oddity in info.oddities:
-            self.findings.append(Finding(block.line, "warning", f"In the fence's attributes, {oddity}."))
+            self.findings.append(Finding(block.line, "warning", f"In the fence's attributes, {oddity}.", "attributes"))
         attributes = {**block.metadata, **info.attributes}
         annotated = bool({"name", "id", "interpreter"} & set(attributes))
         reading = self._reading(block, info.language, attributes, annotated)
@@ -89,7 +110,7 @@ class StepBuilder:
             sentence = (
                 f"The document has more than {MAX_FENCES} fences; this one and all after it are not judged and not run."
             )
-            self.findings.append(Finding(block.line, "error", sentence))
+            self.findings.append(Finding(block.line, "error", sentence, "too-large"))
         if self._fences > MAX_FENCES:
             return Reading("unknown", "too many fences in one document")
         if block.hidden:
@@ -99,7 +120,7 @@ class StepBuilder:
                 "This fence is never closed, so all that follows would "
                 "be part of it: add the closing ``` line. It is not run."
             )
-            self.findings.append(Finding(block.line, "error", sentence))
+            self.findings.append(Finding(block.line, "error", sentence, "unclosed-fence"))
             return Reading("unknown", "the fence is not closed")
         if is_true(attributes, "ignore") or attributes.get("transform", "").lower() in ("false", "0", "no"):
             return Reading("text", "marked as documentation (ignore)")
@@ -109,22 +130,25 @@ class StepBuilder:
                     block.line,
                     "warning",
                     "This fence is longer than 32 KB, so its commands are not judged and not run.",
+                    "too-large",
                 )
             )
             return Reading("unknown", "longer than 32 KB")
-        reading = read_fence(language, block.text, annotated=annotated)
-        if block.indented and reading.kind == "command" and reading.why != "lines with a prompt":
-            reading = replace(reading, kind="unknown", why="an indented block without prompts", commands="")
+        interpreter = attributes.get("interpreter", "")
+        reading = read_fence(language, block.text, annotated=annotated, interpreter=interpreter)
         if reading.silenced:
             sentence = f"{reading.silenced} lines after an output comment are taken as output and do not run."
-            self.findings.append(Finding(block.line, "note", sentence))
+            self.findings.append(Finding(block.line, "note", sentence, "output-lines"))
+        if reading.strays:
+            sentence = f"{reading.strays} lines of this fence do not read as commands; they do not run."
+            self.findings.append(Finding(block.line, "note", sentence, "stray-lines"))
         odd = re.search(r"(?m)^\$[A-Za-z_{(]|^### ", block.text)
         if odd and language in SHELL_LANGUAGES:
             sentence = (
                 "Runme would change lines of this fence: it cuts a leading $ and drops lines that start with ###. "
                 "watchkeeper keeps them."
             )
-            self.findings.append(Finding(block.line, "note", sentence))
+            self.findings.append(Finding(block.line, "note", sentence, "runme-differs"))
         return reading
 
     def _remember_variables(self, reading: Reading, block: FenceBlock, owner: Heading) -> None:
@@ -149,77 +173,77 @@ class StepBuilder:
             parts = (replace(parts[0], expect=reading.expected),)
         elif any(part.group is not None for part in parts) and named:
             sentence = "This fence holds alternatives, so it is cut: no part of it runs until a person picks one."
-            self.findings.append(Finding(block.line, "warning", sentence))
-        return [
-            self._step(part, block, language, attributes, reading, owner, index) for index, part in enumerate(parts)
-        ]
+            self.findings.append(Finding(block.line, "warning", sentence, "named-menu"))
+        phase = _tagged_phase(attributes) or self._phase_of(block)
+        place = _Place(block, language, attributes, reading, owner, phase, len(parts))
+        return [self._step(part, place, index) for index, part in enumerate(parts)]
 
-    def _step(
-        self,
-        part: Part,
-        block: FenceBlock,
-        language: str,
-        attributes: Mapping[str, str],
-        reading: Reading,
-        owner: Heading,
-        index: int,
-    ) -> Step:
-        line = block.line + (0 if block.indented else 1) + reading.row + part.row
-        phase = _tagged_phase(attributes) or phase_of(block.standing.role)
-        name = attributes.get("name", "") if index == 0 else ""
-        title = (
+    def _step(self, part: Part, place: _Place, index: int) -> Step:
+        """One part of a fence as a step."""
+        name = place.attributes.get("name", "") if index == 0 else ""
+        block = place.block
+        named = (
             part.title
             if part.title and (not block.title or index or part.group is not None)
             else block.title or part.title
         )
+        line = block.line + (0 if block.indented else 1) + place.reading.row_of(part.row)
         if part.prose:
-            text = "\n".join(re.sub(r"^\s*#+\s?", "", each) for each in part.text.split("\n"))
-            why = "a comment asks a person to do this by hand"
-            return Step(
-                self._id("", title, phase),
-                phase,
-                _title(title),
-                text,
-                "",
-                _base(phase),
-                True,
-                why,
-                line=line,
-                unattended=False,
-                alternatives=menu_id(block, part),
-                host=self._host(attributes),
-            )
+            return self._by_hand(part, place, named, line)
+        first = _first_command(part.text)
+        identity = self._id(name, named or first, place.phase)
+        return self._command(part, place, identity, _title(self._shown(part, place, named) or first), line)
+
+    def _phase_of(self, block: FenceBlock) -> Phase:
+        """The phase of the words above a fence; the document's own tag where nothing above says one."""
+        stated = phase_of(block.standing.role)
+        return (_tagged_phase(self.defaults.tags) or stated) if block.standing.role is None else stated
+
+    def _shown(self, part: Part, place: _Place, named: str) -> str:
+        """The title that people read. Never the base of an id: those must outlive a better sentence."""
+        if place.parts > 1 or part.group is not None or (part.title and not place.block.title):
+            return named
+        better = title_of(place.block, alone=place.block.standing.title_line in self._alone)
+        introduced = sentence_of(place.block.intro)
+        return introduced or named if place.block.title else named or better
+
+    def _by_hand(self, part: Part, place: _Place, title: str, line: int) -> Step:
+        """A comment that asks a person to act."""
+        text = "\n".join(re.sub(r"^\s*#+\s?", "", each) for each in part.text.split("\n"))
+        return Step(
+            self._id("", title, place.phase),
+            place.phase,
+            _title(title),
+            text,
+            "",
+            _base(place.phase),
+            True,
+            "a comment asks a person to do this by hand",
+            line=line,
+            unattended=False,
+            alternatives=menu_id(place.block, part),
+            host=self._host(place.attributes),
+        )
+
+    def _command(self, part: Part, place: _Place, identity: str, title: str, line: int) -> Step:
+        """Shell text, or the text of another interpreter, with all that is known of it."""
+        attributes, shell = place.attributes, place.reading.kind == "command"
         script = read_script(inert(part.text))
-        strict = block.standing.inherited and not _tagged_phase(attributes)
-        shell = reading.kind == "command"
-        risk = self._risk(phase, script, attributes, line, strict=strict) if shell else highest("change", _base(phase))
-        memory = self._memory_of(owner)
-        relies = relies_on(part.text, script, memory)
-        known = memory.variables | memory.captured
-        parameters = (
-            parameters_of(part.text, script, line, self.defaults.declared, known, attributes.get("promptEnv", ""))
-            if shell
-            else ()
-        )
-        attended = (
-            judge(script) if shell else Attended(f"it is written in {language}, and watchkeeper runs shell text only")
-        )
-        first = next(
-            (each.strip() for each in part.text.split("\n") if each.strip() and not each.lstrip().startswith("#")),
-            part.text.strip(),
-        )
+        memory = self._memory_of(place.owner)
+        attended = judge(script) if shell else Attended(_foreign(place.language))
+        risk = self._risk_of(script, place, line) if shell else highest("change", _base(place.phase))
         step = Step(
-            self._id(name, title or first, phase),
-            phase,
-            _title(title or first),
+            identity,
+            place.phase,
+            title,
             part.text,
-            language or ("sh" if shell else ""),
+            place.language or ("sh" if shell else ""),
             risk,
-            parameters=parameters,
-            alternatives=menu_id(block, part),
+            parameters=self._parameters(part.text, script, line, place, risk) if shell else (),
+            alternatives=menu_id(place.block, part),
             host=self._host(attributes),
             line=line,
-            relies=relies or None,
+            relies=relies_on(part.text, script, memory) or None,
             proposed_expect=part.expect,
             background=script.background or is_true(attributes, "background"),
             endless=bool(attended.endless),
@@ -227,10 +251,29 @@ class StepBuilder:
             cwd=self._cwd(attributes),
             attributes=dict(attributes),
         )
-        step = self._annotated(step, attributes, block.line)
-        step = attend(step, attended, script, reading, part, block.standing, is_true(attributes, "interactive"))
+        step = self._annotated(step, attributes, place.block.line)
+        asked = is_true(attributes, "interactive")
+        step = attend(step, attended, script, place.reading, part, place.block.standing, asked)
         remember(memory, script, attended, step)
         return step
+
+    def _parameters(self, text: str, script: Script, line: int, place: _Place, risk: Risk) -> tuple[Parameter, ...]:
+        """The open values of a step. ``skipPrompts`` takes a prompt's text as it stands, where nothing can change."""
+        memory, prompt = self._memory_of(place.owner), place.attributes.get("promptEnv", "")
+        if is_true(place.attributes, "skipPrompts") or (
+            self.defaults.skip_prompts and "skipPrompts" not in place.attributes
+        ):
+            if risk == "read":
+                prompt = "never"
+            elif asked(text, prompt):
+                sentence = f"skipPrompts holds only for steps that read; this one can {risk} something, so it asks."
+                self.findings.append(Finding(place.block.line, "note", sentence, "skip-prompts"))
+        known = memory.variables | memory.captured
+        return parameters_of(text, script, line, self.defaults.declared, known, prompt)
+
+    def _risk_of(self, script: Script, place: _Place, line: int) -> Risk:
+        strict = place.block.standing.inherited and not _tagged_phase(place.attributes)
+        return self._risk(place.phase, script, place.attributes, line, strict=strict)
 
     def _risk(self, phase: Phase, script: Script, attributes: Mapping[str, str], line: int, *, strict: bool) -> Risk:
         risk = script_risk(script, _base(phase), strict=strict)
@@ -240,12 +283,12 @@ class StepBuilder:
         stated = next((known for known in RISK_ORDER if known == word), None)
         if stated is None:
             self.findings.append(
-                Finding(line, "warning", f'risk="{word}" is not known; expected read, change or destroy.')
+                Finding(line, "warning", f'risk="{word}" is not known; expected read, change or destroy.', "attributes")
             )
             return risk
         if RISK_ORDER[stated] < RISK_ORDER[risk]:
             sentence = f"The file says risk={stated}, the commands say {risk}: a file can only raise what is required."
-            self.findings.append(Finding(line, "note", sentence))
+            self.findings.append(Finding(line, "note", sentence, "risk-lowered"))
         return highest(risk, stated)
 
     def _annotated(self, step: Step, attributes: Mapping[str, str], line: int) -> Step:
@@ -255,7 +298,7 @@ class StepBuilder:
         retries, bad_retries = whole_number(attributes, "retries")
         serial, bad_serial = whole_number(attributes, "serial")
         for sentence in filter(None, (bad_timeout, bad_every, bad_retries, bad_serial)):
-            self.findings.append(Finding(line, "warning", f"{sentence}."))
+            self.findings.append(Finding(line, "warning", f"{sentence}.", "attributes"))
         return replace(
             step,
             timeout_s=timeout_s or (ENDLESS_TIMEOUT_S if step.endless else None),
@@ -281,10 +324,6 @@ class StepBuilder:
         if name and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) and name not in self._used:
             self._used.add(name)
             return name
-        if name in self._used:
-            self.findings.append(
-                Finding(0, "warning", f'The name "{name}" is used for two fences; the second one gets a number.')
-            )
         base = slug(name or title) or phase
         candidate, number = base, self._numbers.get(base, 1)
         while candidate in self._used or candidate in self._reserved:
@@ -293,6 +332,16 @@ class StepBuilder:
         self._numbers[base] = number
         self._used.add(candidate)
         return candidate
+
+
+def _foreign(language: str) -> str:
+    return f"it is written in {language}, and watchkeeper runs shell text only"
+
+
+def _first_command(text: str) -> str:
+    """The first line of a text that is no comment."""
+    said = (line.strip() for line in text.split("\n"))
+    return next((line for line in said if line and not line.startswith("#")), text.strip())
 
 
 def slug(text: str) -> str:

@@ -24,11 +24,24 @@ def highest(*risks: Risk) -> Risk:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something the author should know. line: 1-based line of the document, 0 when it concerns all of it."""
+    """Something the author should know. line: 1-based line of the document, 0 when it concerns all of it.
+
+    code: a short name that stays the same, such as ``no-rollback``; a document may silence it, and scripts may filter.
+    """
 
     line: int
     level: Level
     sentence: str
+    code: str = "reading"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A comment or front matter key that turns off one kind of finding for its document. code: of those findings."""
+
+    line: int
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +177,56 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """One heading of the document. role: what its words say its section is for; None when they say nothing."""
+
+    line: int
+    level: int
+    title: str
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Every table of the document and what was made of it. rows: how many lie below its header."""
+
+    line: int
+    header: tuple[str, ...]
+    rows: int
+    kind: Literal["checks", "escalation", "text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One line of a crontab fence. cron: its five time fields (or ``@daily`` and the like), as written.
+
+    user: the account that runs it, "" when the crontab belongs to one. title: the comment above it, "" without one.
+    """
+
+    line: int
+    cron: str
+    command: str
+    user: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationRule:
+    """Who is told when, from a table or list below escalation words.
+
+    level: as written, for example ``P1`` or ``Level 2``; "" when the line names none. within_s: seconds of its time
+    limit, None without one. text: the whole line as the document has it.
+    """
+
+    line: int
+    level: str
+    when: str
+    who: str = ""
+    within_s: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Runbook:
     """One Markdown document as values. text_sha256: of its UTF-8 bytes. settings: the front matter key
     ``watchkeeper``."""
@@ -178,6 +241,11 @@ class Runbook:
     service: str | None = None
     host: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    schedules: tuple[Schedule, ...] = ()
+    escalations: tuple[EscalationRule, ...] = ()
+    sections: tuple[Section, ...] = ()
+    tables: tuple[Table, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

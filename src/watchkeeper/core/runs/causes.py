@@ -29,6 +29,8 @@ CAUSES: Final = {
     "unreachable": "the host cannot be reached",
     "no_runbook": "no runbook answers it",
     "tried": "every runbook was tried",
+    "condition": "a condition cannot be judged",
+    "captured": "a value is known only now",
     "invalid": "the runbook cannot be run",
 }
 """Every cause with its short name for people."""

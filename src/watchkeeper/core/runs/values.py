@@ -52,6 +52,11 @@ class PlanStep:
     """One command of the frozen plan. text: exact bytes that will run; environment: parameter values.
 
     why: the sentence why it may not be started unattended (manual, alternative, unfilled, ...), empty when it may.
+    undo: id of the step that takes it back. undoes: indexes of the plan steps which this row takes back; such a row runs
+    only when the run is undone. when: condition under which it runs at all. capture: name under which its output is kept.
+    capture_type: the pattern its value must match, empty for the default type. needs: captured names its text uses, whose
+    values are known only later. serial: hosts at once, 0 for the default.
+    background: started, followed and ended with the run. sudo: its text calls sudo.
     """
 
     index: int
@@ -74,13 +79,22 @@ class PlanStep:
     idempotent: bool = False
     approve: str = ""
     line: int = 0
+    undo: str = ""
+    undoes: tuple[int, ...] = ()
+    when: str = ""
+    capture: str = ""
+    capture_type: str = ""
+    needs: tuple[str, ...] = ()
+    serial: int = 0
+    background: bool = False
+    sudo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a run will do, frozen at start. digest: sha256 over texts, hosts and values; approvals bind to it.
 
-    params: the values that were given for it, by the file or by a person.
+    params: the values that were given for it, by the file or by a person. values: these, and the defaults beside them.
     """
 
     runbook: str
@@ -89,6 +103,7 @@ class Plan:
     steps: tuple[PlanStep, ...]
     digest: str
     params: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +181,53 @@ class BlastRadius:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """Why and since when a run takes back what it did. ends: the state the run ends in afterwards.
+
+    verified: what the verification said after it: "" while it is not over, then good, failed or none.
+    undone, left: sentences about steps, for people, filled when it is over.
+    """
+
+    why: str
+    begun_at: float
+    ends: RunState
+    verified: Literal["", "good", "failed", "none"] = ""
+    undone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptFile:
+    """A file on a host that a step's text starts. path: as the text means it, relative to where a step begins.
+
+    digest: sha256 of its bytes; "" when they are not known, then `note` says why.
+    """
+
+    host: str
+    path: str
+    digest: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What an act of a person holds fast besides texts: where each host is, and the bytes of each script file.
+
+    places: host name -> how it is reached, as `core.approvals.place` writes it.
+    """
+
+    places: Mapping[str, str] = field(default_factory=dict)
+    scripts: tuple[ScriptFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution. fence: raised at each take-up, older writes are refused. segment: raised at each ready.
 
     last_change_at: when the newest changing step ended. parked_why: what it waits for.
     blast_radius: what was foreseen before it changed anything; None in runs older than this record.
+    captures: name -> host -> value that a step of this run printed there. undo: set once it takes back what it did.
+    pins: what the person who started it saw. askers: people who gave it values; they asked for it as much as its actor.
     """
 
     id: int
@@ -193,11 +250,27 @@ class Run:
     grant: int | None = None
     entry: int | None = None
     blast_radius: BlastRadius | None = None
+    captures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    undo: Undo | None = None
+    pins: Pins | None = None
+    askers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One person's yes to an approval that needs more than one."""
+
+    by: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's act: do this now. binds: sha256 of text, host and values; void when one byte changes or past expiry."""
+    """A person's act: do this now. binds: sha256 of text, host and where it is, values and script files.
+
+    Void when one byte of these changes, or past expiry. needs: what was required when it was asked, as `core.approvals`
+    writes it. given: who said yes so far. pins: what the hash covers besides the text.
+    """
 
     id: int
     run: int
@@ -205,14 +278,20 @@ class Approval:
     binds: str
     requested_at: float
     expires_at: float
-    decided: Literal["", "approved", "denied", "expired"] = ""
+    decided: Literal["", "approved", "denied", "expired", "void"] = ""
     decided_at: float | None = None
     decided_by: str = ""
+    needs: str = ""
+    given: tuple[Given, ...] = ()
+    pins: Pins | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A person's standing permission: this response may act by itself; bound to runbook digest and hosts, with expiry."""
+    """A person's standing permission: this response may act by itself; bound to runbook digest and hosts, with expiry.
+
+    pins: where the hosts were and what the scripts held when it was given.
+    """
 
     id: int
     response: str
@@ -224,3 +303,4 @@ class Grant:
     expires_at: float
     revoked_at: float | None = None
     revoked_by: str = ""
+    pins: Pins | None = None

@@ -7,17 +7,22 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+from watchkeeper.core.approvals import pins_digest, so_far
 from watchkeeper.core.checks.values import Judged
 from watchkeeper.core.incidents.values import Incident
-from watchkeeper.core.inventory.values import RunbookFile
+from watchkeeper.core.inventory.values import Host, RunbookFile
+from watchkeeper.core.leases import Lease, held_sentence
 from watchkeeper.core.log.chain import canonical, digest_of
 from watchkeeper.core.log.values import Entry
 from watchkeeper.core.runbooks import Runbook
 from watchkeeper.core.runs.blast_radius import line
+from watchkeeper.core.runs.preview import notes
 from watchkeeper.core.runs.values import Approval, Run
 from watchkeeper.core.status import ServiceState
 from watchkeeper.core.times import utc_text
 from watchkeeper.services.automation_report import AutomationReport
+from watchkeeper.services.nodes import NodeState
+from watchkeeper.services.people import Person
 from watchkeeper.services.status import Now
 
 _TIMES = ("at", "since")
@@ -48,10 +53,33 @@ def run_json(run: Run, approvals: list[Approval] | None = None) -> dict[str, Any
     del data["plan"]["steps"]
     if data["blast_radius"] is not None:
         data["blast_radius"]["line"] = line(run.blast_radius)
+    if run.pins is not None:
+        data["pins"]["digest"] = pins_digest(run.pins)
     if approvals is not None:
         ordered = sorted(approvals, key=lambda each: (each.requested_at, each.step))
-        data["approvals"] = [{**to_json(each), "touches": line(run.blast_radius, each.step)} for each in ordered]
+        data["approvals"] = [
+            {**to_json(each), "touches": line(run.blast_radius, each.step), "so_far": so_far(each)} for each in ordered
+        ]
     return data
+
+
+def draft_json(run: Run, hosts: Mapping[str, Host]) -> dict[str, Any]:
+    """A run that was only planned: each step with what is said about it before anything runs."""
+    data = run_json(run)
+    for shown, step in zip(data["steps"], run.steps, strict=True):
+        shown["notes"] = list(notes(step.plan, run.plan, hosts, run.mode))
+    return data
+
+
+def lock_json(lease: Lease) -> dict[str, Any]:
+    """A lock with the sentence that others are refused with."""
+    return {**to_json(lease), "sentence": held_sentence(lease)}
+
+
+def person_json(person: Person, role: str) -> dict[str, Any]:
+    """A person; `role` is the one that counts, `given` the one that an admin gave. Never the digest of a token."""
+    added = utc_text(person.added_at)
+    return {"name": person.name, "role": role, "given": person.role, "added_at": added, "added_by": person.added_by}
 
 
 def report_json(report: AutomationReport) -> dict[str, Any]:
@@ -118,6 +146,25 @@ def service_json(each: ServiceState, now: Now) -> dict[str, Any]:
     }
 
 
+def node_json(each: NodeState) -> dict[str, Any]:
+    """One of several nodes, with the services whose checks it asks."""
+    node = each.node
+    return {
+        "id": node.id,
+        "name": node.name,
+        "host": node.host,
+        "pid": node.pid,
+        "version": node.version,
+        "started_at": utc_text(node.started_at),
+        "seen_at": utc_text(node.seen_at),
+        "age_s": round(max(0.0, node.age_s), 3),
+        "revision": node.revision,
+        "leads": each.leads,
+        "me": each.me,
+        "services": list(each.services),
+    }
+
+
 def status_json(now: Now) -> dict[str, Any]:
     """The whole truth of one moment."""
     watch = (
@@ -143,12 +190,14 @@ def status_json(now: Now) -> dict[str, Any]:
                 "risk": each.step.plan.risk,
                 "why": each.step.message,
                 "touches": each.touches,
+                "so_far": so_far(each.approval),
             }
             for each in now.waiting
         ],
         "undelivered": to_json(now.undelivered),
         "fault": now.fault,
         "own": list(now.own),
+        "nodes": [node_json(each) for each in now.nodes],
         "mistakes": to_json(now.mistakes),
         "watch": watch,
         "automation": {"on": now.automation_on, "why": now.automation_why},

@@ -17,8 +17,11 @@ from watchkeeper.core.runbooks import Runbook, show
 from watchkeeper.core.times import utc_text
 from watchkeeper.faces.api.render import (
     check_json,
+    draft_json,
     entry_json,
     incident_json,
+    lock_json,
+    person_json,
     report_json,
     run_json,
     runbook_json,
@@ -26,7 +29,9 @@ from watchkeeper.faces.api.render import (
     status_json,
     to_json,
 )
+from watchkeeper.identity.callers import digest, new_token
 from watchkeeper.services.ports import Ping
+from watchkeeper.services.runbooks import last_proofs
 
 api = NinjaAPI(title="watchkeeper", version="1", docs_url=None, openapi_url="/openapi.json", urls_namespace="api")
 
@@ -63,7 +68,10 @@ def actor_of(request: HttpRequest) -> Actor:
     """The caller; raises `Forbidden`. A browser may read the API, but acts through the page's own forms."""
     app = application()
     way = str(request.META.get("HTTP_X_WATCHKEEPER_WAY", "tcp"))
-    headers = {"X-Watchkeeper-Actor": str(request.META.get("HTTP_X_WATCHKEEPER_ACTOR", ""))}
+    headers = {
+        "X-Watchkeeper-Actor": str(request.META.get("HTTP_X_WATCHKEEPER_ACTOR", "")),
+        "Authorization": str(request.META.get("HTTP_AUTHORIZATION", "")),
+    }
     caller = app.door.caller(way, request.COOKIES, headers, app.holder.current.sample)
     if caller.way == "browser" and request.method not in ("GET", "HEAD"):
         raise Forbidden("A browser acts through the page, not through the API.", "Use the buttons of the page.")
@@ -93,14 +101,17 @@ class Ask(Schema):
 
 
 class StartRun(Schema):
-    """A run started by hand."""
+    """A run started by hand. hosts: only on these; failed_of: only where that run did not get through."""
 
     runbook: str
     service: str = ""
     params: dict[str, str] = {}
     steps: list[str] = []
+    hosts: list[str] = []
+    failed_of: int | None = None
     dry_run: bool = False
     digest: str = ""
+    pins: str = ""
 
 
 class Decide(Schema):
@@ -129,6 +140,33 @@ class NewGrant(Schema):
     response: str
     days: float = 90
     destroy: bool = False
+
+
+class TakeLock(Schema):
+    """A deploy lock."""
+
+    name: str
+    lasts_s: float
+    why: str
+
+
+class ReleaseLock(Schema):
+    """A lock by its name."""
+
+    name: str
+
+
+class NewPerson(Schema):
+    """A person and a role; without one, that of the team file."""
+
+    name: str
+    role: str = ""
+
+
+class OldPerson(Schema):
+    """A person by name."""
+
+    name: str
 
 
 class Switch(Schema):
@@ -257,6 +295,24 @@ def runbook(request: HttpRequest, path: str) -> dict[str, Any]:
     return {"runbook": {**runbook_json(file, read, services), **_shown(read)}}
 
 
+@api.get("/proofs")
+def proofs(request: HttpRequest) -> dict[str, Any]:
+    """When each response was last proven."""
+    actor_of(request)
+    rows = last_proofs(application().store, application().holder)
+    return {
+        "proofs": [
+            {
+                "response": each.response,
+                "runbook": each.runbook,
+                "proven_at": utc_text(each.proven_at),
+                "within_s": each.within_s,
+            }
+            for each in rows
+        ]
+    }
+
+
 def _shown(runbook: Runbook) -> dict[str, Any]:
     whole: Any = show(runbook)["runbook"]
     steps = [step for procedure in whole["procedures"] for step in procedure["steps"]]
@@ -266,10 +322,13 @@ def _shown(runbook: Runbook) -> dict[str, Any]:
 @api.post("/runs")
 def start_run(request: HttpRequest, body: StartRun) -> dict[str, Any]:
     actor = actor_of(request)
-    runs = application().runs
+    app = application()
+    runs, hosts = app.runs, body.hosts or (app.runs.failed_hosts(body.failed_of) if body.failed_of is not None else ())
     if body.dry_run:
-        return {"run": run_json(runs.plan(body.runbook, body.service, body.params, body.steps, actor))}
-    return {"run": run_json(runs.start(body.runbook, body.service, body.params, body.steps, actor, body.digest))}
+        draft = runs.plan(body.runbook, body.service, body.params, body.steps, actor, hosts)
+        return {"run": draft_json(draft, app.holder.current.hosts)}
+    started = runs.start(body.runbook, body.service, body.params, body.steps, actor, body.digest, body.pins, hosts)
+    return {"run": run_json(started)}
 
 
 @api.get("/runs")
@@ -288,9 +347,9 @@ def run(request: HttpRequest, number: int) -> dict[str, Any]:
 
 
 @api.get("/runs/{number}/steps/{index}/output")
-def output(request: HttpRequest, number: int, index: int, offset: int = 0) -> HttpResponse:
+def output(request: HttpRequest, number: int, index: int, offset: int = 0, attempt: int | None = None) -> HttpResponse:
     actor_of(request)
-    data, following, done = application().runs.output(number, index, max(0, offset))
+    data, following, done = application().runs.output(number, index, max(0, offset), attempt=attempt)
     answer = HttpResponse(data, content_type="application/octet-stream")
     answer["X-Next-Offset"] = str(following)
     answer["X-Done"] = "1" if done else "0"
@@ -299,7 +358,9 @@ def output(request: HttpRequest, number: int, index: int, offset: int = 0) -> Ht
 
 @api.post("/runs/{number}/approve")
 def approve(request: HttpRequest, number: int, body: Decide) -> dict[str, Any]:
-    return {"run": run_json(application().approvals.approve(number, actor_of(request), body.step, body.binds))}
+    approvals = application().approvals
+    run = approvals.approve(number, actor_of(request), body.step, body.binds)
+    return {"run": run_json(run, approvals.of_run(number))}
 
 
 @api.post("/runs/{number}/values")
@@ -321,6 +382,11 @@ def cancel(request: HttpRequest, number: int, body: Empty | None = None) -> dict
 @api.post("/runs/{number}/resume")
 def resume(request: HttpRequest, number: int, body: Empty | None = None) -> dict[str, Any]:
     return {"run": run_json(application().runs.resume(number, actor_of(request)))}
+
+
+@api.post("/runs/{number}/undo")
+def undo(request: HttpRequest, number: int, body: Empty | None = None) -> dict[str, Any]:
+    return {"run": run_json(application().runs.undo(number, actor_of(request)))}
 
 
 # ---- grants and automation -------------------------------------------------------------------------------------------
@@ -359,6 +425,45 @@ def automation_report(request: HttpRequest, days: float = 14.0) -> dict[str, Any
 def switch_automation(request: HttpRequest, body: Switch) -> dict[str, Any]:
     on, why = application().automation.switch(body.on, actor_of(request), body.reason)
     return {"automation": {"on": on, "why": why}}
+
+
+# ---- locks and people -------------------------------------------------------------------------------------------------
+
+
+@api.get("/locks")
+def locks(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    return {"locks": [lock_json(each) for each in application().locks.held()]}
+
+
+@api.post("/locks")
+def take_lock(request: HttpRequest, body: TakeLock) -> dict[str, Any]:
+    return {"lock": lock_json(application().locks.take(body.name, actor_of(request), body.lasts_s, body.why))}
+
+
+@api.post("/locks/release")
+def release_lock(request: HttpRequest, body: ReleaseLock) -> dict[str, Any]:
+    return {"lock": lock_json(application().locks.release(body.name, actor_of(request)))}
+
+
+@api.get("/users")
+def users(request: HttpRequest) -> dict[str, Any]:
+    actor_of(request)
+    return {"users": [person_json(*each) for each in application().people.all()]}
+
+
+@api.post("/users")
+def add_user(request: HttpRequest, body: NewPerson) -> dict[str, Any]:
+    """The answer holds the token, this once; only its digest is kept."""
+    token = new_token()
+    person = application().people.add(body.name, body.role, digest(token), actor_of(request))
+    return {"user": person_json(person, person.role), "token": token}
+
+
+@api.post("/users/remove")
+def remove_user(request: HttpRequest, body: OldPerson) -> dict[str, Any]:
+    person = application().people.remove(body.name, actor_of(request))
+    return {"user": person_json(person, person.role)}
 
 
 # ---- log -------------------------------------------------------------------------------------------------------------
@@ -447,7 +552,7 @@ def link(request: HttpRequest, body: Empty | None = None) -> dict[str, Any]:
     if not actor.is_person:
         raise Forbidden(f"{actor.name} is not a person, and only a person opens the page.")
     app = application()
-    return {"link": {"url": f"{app.web_url}/enter?key={app.door.make_link()}"}}
+    return {"link": {"url": f"{app.web_url}/enter?key={app.door.make_link(actor)}"}}
 
 
 @api.post("/drill/boundary")

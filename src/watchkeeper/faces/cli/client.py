@@ -44,13 +44,14 @@ class Client:
     """The API as Python calls. Answers are the decoded JSON objects; refusals come back as core errors.
 
     socket_path: main's socket. actor: "" for who owns the state directory, or "drill".
-    timeout_s: for one whole request. transport: instead of the socket.
+    timeout_s: for one whole request. transport: instead of the socket. token: of a person; None: the environment's.
     """
 
     def __init__(
-        self, socket_path: str = "", actor: str = "", timeout_s: float = 60.0, transport: Transport | None = None
-    ) -> None:
-        self.transport = transport or SocketTransport(str(socket_path), actor, timeout_s)
+        self, socket_path: str = "", actor: str = "", timeout_s: float = 60.0, transport: Transport | None = None,
+        token: str | None = None,
+    ) -> None:  # fmt: skip
+        self.transport = transport or SocketTransport(str(socket_path), actor, timeout_s, token)
         self.local = transport is not None
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
@@ -109,8 +110,9 @@ class Client:
 class SocketTransport:
     """One HTTP/1.1 request per connection over a Unix socket. The deadline holds for the request as a whole."""
 
-    def __init__(self, path: str, actor: str = "", timeout_s: float = 60.0) -> None:
+    def __init__(self, path: str, actor: str = "", timeout_s: float = 60.0, token: str | None = None) -> None:
         self.opened: Socket | None = None
+        self.token = own_token() if token is None else token
         self.path = path
         self.actor = actor
         self.timeout_s = timeout_s
@@ -121,6 +123,8 @@ class SocketTransport:
         lines = [f"{method} {path} HTTP/1.1", "Host: watchkeeper", "Connection: close", "Accept: */*"]
         if self.actor:
             lines.append(f"X-Watchkeeper-Actor: {self.actor}")
+        if self.token and not self.actor:
+            lines.append(f"Authorization: Bearer {self.token}")
         if method != "GET":
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
@@ -141,6 +145,30 @@ class SocketTransport:
             raise errors.NoAnswer(
                 f"watchkeeper does not answer on {self.path} ({error.strerror or error}).", "Start it with 'wk up'."
             ) from None
+
+
+def own_token() -> str:
+    """The token of whoever calls: $WATCHKEEPER_TOKEN, or the file that $WATCHKEEPER_TOKEN_FILE names; "" without one.
+
+    Never an argument: those are seen by everybody on the machine. Raises `Usage` for a file that others may read.
+    """
+    token, path = os.environ.get("WATCHKEEPER_TOKEN", ""), os.environ.get("WATCHKEEPER_TOKEN_FILE", "")
+    if path and not token:
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise errors.Usage(
+                        f"{path} holds a token and may be read by others.", f"Close it: chmod 600 {path}."
+                    )
+                token = file.read(200)
+        except OSError as error:
+            raise errors.Usage(
+                f"{path} cannot be read: {error.strerror}.", "$WATCHKEEPER_TOKEN_FILE names it."
+            ) from None
+    token = token.strip()
+    if not all((letter.isalnum() and letter.isascii()) or letter in "-_" for letter in token):
+        raise errors.Usage("The token holds characters that no token has.", "wk user add NAME gives a new one.")
+    return token
 
 
 def open_socket(path: str, timeout_s: float) -> Socket:
@@ -333,6 +361,6 @@ def in_process(ops: str, state: str) -> Client:
 
     from watchkeeper.bootstrap.main import local_client
 
-    local = local_client(Path(ops), Path(state))
+    local = local_client(Path(ops), Path(state), own_token())
     atexit.register(local.close)
     return Client(transport=local)

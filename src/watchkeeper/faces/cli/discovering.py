@@ -40,21 +40,24 @@ class Target:
     ssh: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """One look at a host: what was seen, the name it gets, the files as they are, and how they change."""
+
+    look: Look
+    name: str
+    files: dict[str, str]
+    made: Draft
+    merge: Merge
+    took_s: float
+
+
 def discover(arguments: Namespace) -> int:
     """The verb. Everything that can be refused is refused before the host is asked anything."""
-    from watchkeeper.bootstrap.discovery import discover as look_at_host
-
     place = Path(os.path.abspath(arguments.directory))
-    target = read_target(arguments.host)
     fresh = is_fresh(arguments.directory, place)
-    decide = key_decision(arguments)
-    tell = teller(arguments.show_commands)
-    started = time.monotonic()
-    look = look_at_host(target.host, decide, tell)
-    took_s = time.monotonic() - started
-    files = skeleton(look) if fresh else existing(place)
-    name = name_of(arguments.name, target, look, files)
-    made, merge = plan(target, name, look, files)
+    seen = look_at(arguments, place, fresh)
+    look, name, files, made, merge = seen.look, seen.name, seen.files, seen.made, seen.merge
     written = write(place, files if fresh else {}, merge, files)
     if fresh:
         from watchkeeper.faces.cli.init import make_repository
@@ -63,8 +66,24 @@ def discover(arguments: Namespace) -> int:
     if arguments.json:
         render.show_json(as_data(made, merge, look, name, written))
     else:
-        show(arguments.directory, made, merge, look, written, took_s, fresh)
+        show(arguments.directory, made, merge, look, written, seen.took_s, fresh)
     return 0
+
+
+def look_at(arguments: Namespace, place: Path, fresh: bool) -> Looking:
+    """Look at the host that the arguments name; nothing is written but an accepted host key."""
+    from watchkeeper.bootstrap.discovery import discover as look_at_host
+
+    target = read_target(arguments.host)
+    decide = key_decision(arguments)
+    tell = teller(arguments.show_commands)
+    started = time.monotonic()
+    look = look_at_host(target.host, decide, tell)
+    took_s = time.monotonic() - started
+    files = skeleton(look) if fresh else existing(place)
+    name = name_of(arguments.name, target, look, files)
+    made, merge = plan(target, name, look, files)
+    return Looking(look, name, files, made, merge, took_s)
 
 
 # ---- before the look -------------------------------------------------------------------------------------------------

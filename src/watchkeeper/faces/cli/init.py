@@ -20,13 +20,17 @@ EXAMPLES = """\
   wk init ops                             then edit ops/services/example.yaml, and: wk check, wk up
   wk init ops --host deploy@app1.example.org      look at a host, read-only, and write what runs there
   wk init ops --host local                the same for this machine
-  wk init ops --host deploy@app1.example.org      again: only what is new is added, nothing is changed"""
+  wk init ops --host deploy@app1.example.org      again: only what is new is added, nothing is changed
+  wk init ops --from OPERATIONS.md on-call.md     services, checks and runbooks out of your documents
+  wk init ops --from OPERATIONS.md --dry-run      show what would be written"""
 
 
 def add_parser(commands: Any) -> None:
     """Parser of `wk init`."""
     parser = verb(commands, "init", "Make an ops repo: a directory of YAML and Markdown that your team owns.", EXAMPLES)
-    parser.add_argument("directory", metavar="DIR", help="a new or an empty directory; with --host also an ops repo")
+    parser.add_argument(
+        "directory", metavar="DIR", help="a new or an empty directory; with --host or --from also an ops repo"
+    )
     parser.add_argument(
         "--host",
         default="",
@@ -42,13 +46,29 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--show-commands", action="store_true", help="show every command in full before it is run")
     parser.add_argument(
-        "--from", dest="sources", nargs="+", default=[], metavar="FILE.md", help="import documents (comes later)"
+        "--from",
+        dest="sources",
+        nargs="+",
+        default=[],
+        metavar="FILE.md",
+        help="read these documents of your team, and write runbooks, services, checks, routines and queries of them",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="with --from: show what would be written, write nothing")
+    parser.add_argument(
+        "--repair-encoding",
+        action="store_true",
+        help="with --from: mend text whose UTF-8 was once read as another encoding, instead of keeping it as it is",
     )
 
 
 def run(arguments: Namespace) -> int:
-    """Write the files; never into a directory that holds something, except to add what a host has new."""
-    refuse_later(arguments)
+    """Write the files; never into a directory that holds something, except to add what a host or a document has new."""
+    if arguments.sources:
+        from watchkeeper.faces.cli.importing import import_documents
+
+        return import_documents(arguments)
+    if arguments.dry_run or arguments.repair_encoding:
+        raise Usage("--dry-run and --repair-encoding belong to --from.", "Add --from FILE.md.")
     if arguments.host:
         from watchkeeper.faces.cli.discovering import discover
 
@@ -75,15 +95,6 @@ def run(arguments: Namespace) -> int:
         render.note("It is not a git repository (git is missing or refused); make it one when you can.")
     print(f"Next: edit services/example.yaml, then 'wk --ops {arguments.directory} lint', 'check' and 'up'.")
     return 0
-
-
-def refuse_later(arguments: Namespace) -> None:
-    """What this version does not do yet is said, not half done."""
-    if arguments.sources:
-        raise Usage(
-            "Importing documents comes with a later version of watchkeeper.",
-            "Copy Markdown files into runbooks/ as they are; 'wk runbook show FILE' says how they are understood.",
-        )
 
 
 def refuse_occupied(name: str, place: str) -> None:

@@ -25,9 +25,10 @@ def step_text(step: dict[str, Any]) -> str:
     lines = [step_head(step), render.block(step["text"])]
     values = step.get("environment") or {}
     lines += [f"    with {name}={render.line(value)}" for name, value in sorted(values.items())]
+    lines += [f"    {render.line(note)}" for note in step.get("notes") or ()]
     if step.get("missing"):
         lines.append(f"    needs a value: {', '.join(step['missing'])} (--param NAME=VALUE)")
-    if step.get("why"):
+    if step.get("why") and not step.get("notes"):
         lines.append("    " + render.line(step["why"]))
     if str(step["text"]) != render.clean(step["text"]).replace("\r\n", "\n"):
         lines.append("    It holds control characters; they are spelled out above as \\x..")
@@ -35,8 +36,8 @@ def step_text(step: dict[str, Any]) -> str:
 
 
 def planned_steps(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """The frozen steps of a run."""
-    return [step["plan"] for step in run.get("steps") or []]
+    """The frozen steps of a run, with what is said about them before it runs."""
+    return [{**step["plan"], "notes": step.get("notes") or ()} for step in run.get("steps") or []]
 
 
 def plan_text(run: dict[str, Any]) -> str:
@@ -44,7 +45,25 @@ def plan_text(run: dict[str, Any]) -> str:
     plan = run["plan"]
     head = f"{render.line(plan['runbook'])} for {render.line(plan['service'] or 'no service')}"
     touches = touches_line(run)
-    return "\n\n".join([head, *(step_text(step) for step in planned_steps(run)), *([touches] if touches else [])])
+    starts = "\n".join(script_lines(run.get("pins")))
+    texts = [step_text(step) for step in planned_steps(run)]
+    return "\n\n".join([head, *texts, *([starts] if starts else []), *([touches] if touches else [])])
+
+
+def script_lines(pins: dict[str, Any] | None) -> list[str]:
+    """The script files that its steps start, with their hashes; one changed byte stops what was agreed to."""
+    lines = []
+    for one in (pins or {}).get("scripts") or []:
+        known = f"sha256 {one['digest'][:12]}" if one["digest"] else one["note"]
+        lines.append(f"Script {render.line(one['path'])} on {render.line(one['host'])}: {render.line(known)}")
+    return lines
+
+
+def needs_line(approval: dict[str, Any]) -> str:
+    """Who must agree when it is more than an operator, and who did so far."""
+    needs, so_far = approval.get("needs") or "", approval.get("so_far") or ""
+    said = f"Needs {needs}." if needs not in ("", "operator") else ""
+    return render.line(f"{said} {so_far}".strip())
 
 
 def touches_line(run: dict[str, Any]) -> str:
@@ -88,6 +107,7 @@ def run_page(run: dict[str, Any]) -> str:
         values = "".join(f" --param {name}=VALUE" for name in planned[one["step"]].get("missing") or ())
         lines += ["", f"Waits for approval{until}: wk runs approve {run['id']} --step {one['step']}{values}"]
         lines += [f"  {render.line(one['touches'])}"] if one.get("touches") else []
+        lines += [f"  {line}" for line in (*script_lines(one.get("pins")), needs_line(one)) if line]
     return "\n".join(lines)
 
 
@@ -99,9 +119,26 @@ def run_head(run: dict[str, Any]) -> str:
     lines.append(started + (f", ended {render.clock(run['ended_at'])}" if run.get("ended_at") else "") + ".")
     lines += [touches_line(run)] if touches_line(run) else []
     lines += [render.line(run[key]) for key in ("parked_why", "message") if run.get(key)]
+    lines += undo_lines(run)
+    captured = [(name, host, value) for name, of in (run.get("captures") or {}).items() for host, value in of.items()]
+    lines += [render.line(f"Captured on {host}: {name}={value}") for name, host, value in captured]
     if run.get("entry"):
         lines.append(f"In the log: wk log show {run['entry']}")
     return "\n".join(lines)
+
+
+def undo_lines(run: dict[str, Any]) -> list[str]:
+    """Why a run was undone, what was taken back and what was not; nothing when it was not."""
+    undo = run.get("undo")
+    if not undo:
+        return []
+    lines = [f"Undone because {render.line(undo['why'])}" if undo.get("verified") else
+             f"It is being undone because {render.line(undo['why'])}"]  # fmt: skip
+    lines += [f"  undone: {render.line(each)}" for each in undo.get("undone") or ()]
+    lines += [f"  not undone: {render.line(each)}" for each in undo.get("left") or ()]
+    words = {"good": "  verified after it: good", "failed": "  verified after it: failed",
+             "none": "  not verified after it"}  # fmt: skip
+    return lines + ([words[undo["verified"]]] if undo.get("verified") in words else [])
 
 
 def ending(run: dict[str, Any]) -> str:

@@ -32,6 +32,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--service", default="", metavar="S", help="for which service (its hosts and its proof)")
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a value; may be repeated")
     parser.add_argument("--step", action="append", default=[], metavar="ID", help="only this step; may be repeated")
+    parser.add_argument("--on", action="append", default=[], metavar="HOST", help="only on this host; may be repeated")
+    parser.add_argument("--failed-of", type=int, metavar="N", help="only on the hosts where run N did not get through")
     parser.add_argument("--dry-run", action="store_true", help="only show what would run")
     parser.add_argument("--yes", action="store_true", help="do not ask (for what you have read before)")
     parser.add_argument("--no-wait", action="store_true", help="do not follow it")
@@ -44,6 +46,8 @@ def run(arguments: Namespace) -> int:
         "service": arguments.service,
         "params": parameters(arguments.param),
         **({"steps": arguments.step} if arguments.step else {}),
+        **({"hosts": arguments.on} if arguments.on else {}),
+        **({"failed_of": arguments.failed_of} if arguments.failed_of is not None else {}),
     }
     client = client_of(arguments)
     planned = client.post("/runs", {**request, "dry_run": True})["run"]
@@ -56,7 +60,8 @@ def run(arguments: Namespace) -> int:
     ask = question(plans.planned_steps(planned), plans.touches_line(planned))
     if not render.confirm(ask, arguments.yes):
         raise Forbidden("Nothing was started: you did not say yes.")
-    started = client.post("/runs", {**request, "dry_run": False, "digest": planned["plan"]["digest"]})["run"]
+    seen = {"digest": planned["plan"]["digest"], "pins": (planned.get("pins") or {}).get("digest", "")}
+    started = client.post("/runs", {**request, "dry_run": False, **seen})["run"]
     final = started if arguments.no_wait else follow(client, started["id"], quiet=arguments.json)
     return finish(final, arguments)
 
@@ -87,6 +92,8 @@ def refuse_missing(planned: dict[str, Any]) -> None:
 
 def question(steps: list[dict[str, Any]], touches: str = "") -> str:
     """The one question: how many commands, which of them change, on which hosts, and what they touch."""
+    back = sum(step["phase"] == "rollback" for step in steps)
+    steps = [step for step in steps if step["phase"] != "rollback"] or steps
     hosts = sorted({step["host"] or "this host" for step in steps})
     risky = [step for step in steps if step["risk"] != "read"]
     destroys = sum(step["risk"] == "destroy" for step in steps)
@@ -96,6 +103,8 @@ def question(steps: list[dict[str, Any]], touches: str = "") -> str:
         else "all of them only read"
     )
     harm += f", {destroys} {'destroys' if destroys == 1 else 'destroy'}" if destroys else ""
+    if back > 0:
+        harm += f"; {render.count(back, 'more command')} only if it has to be undone"
     said = f"\n{touches}" if touches else ""
     return f"{said}\nRun these {render.count(len(steps), 'command')} on {', '.join(hosts)}? {harm.capitalize()}. [y/N]"
 

@@ -19,23 +19,37 @@ if TYPE_CHECKING:
 DEFAULT_ACTION = "list"
 EXAMPLES = """\
   wk runbook                              those of the ops repo
+  wk runbook list --library               the standard ones that come with watchkeeper
+  wk runbook copy restart-service         into runbooks/ of the ops repo, to make it your own
   wk runbook show notes/queue-stuck.md    steps, phases, risks; needs no ops repo
   wk runbook show queue-stuck.md --json | jq .runbook.procedures"""
-LARGEST_FILE = 2_000_000
+LARGEST_FILE = 4_000_000
+LIBRARY = "library:"
+"""Names a standard runbook where a file is asked for."""
 
 
 def add_parser(commands: Any) -> None:
     """Parsers of `wk runbook ...`."""
     actions = group(commands, "runbook", "Runbooks: plain Markdown documents, and what is made of them.", EXAMPLES)
-    verb(actions, "list", "The runbooks of the ops repo, and which services answer with them.")
+    listed = verb(actions, "list", "The runbooks of the ops repo, and which services answer with them.")
+    listed.add_argument("--library", action="store_true", help="the standard runbooks instead; needs no ops repo")
     shown = verb(actions, "show", "How one document is understood: steps, phase, risk, and what is not clear.")
-    shown.add_argument("file", metavar="FILE", help="a Markdown file, here or in the ops repo; - reads standard input")
+    shown.add_argument(
+        "file", metavar="FILE", help="a Markdown file, here or in the ops repo; library:NAME; - reads standard input"
+    )
+    copied = verb(actions, "copy", "Take a standard runbook into the ops repo. Never overwrites.")
+    copied.add_argument("name", metavar="NAME", help="as 'wk runbook list --library' names it")
+    copied.add_argument("--to", metavar="PATH", default="", help="in the ops repo (default: runbooks/NAME.md)")
 
 
 def run(arguments: Namespace) -> int:
     """Do the action."""
     if arguments.action == "show":
         return show(arguments)
+    if arguments.action == "copy" or getattr(arguments, "library", False):
+        from watchkeeper.faces.cli import library
+
+        return library.copy(arguments) if arguments.action == "copy" else library.show_list(arguments)
     answer = client_of(arguments).get("/runbooks")
     if arguments.json:
         render.show_json(answer)
@@ -75,6 +89,10 @@ def read(arguments: Namespace) -> tuple[str, str]:
         import sys
 
         return "-", decoded("-", sys.stdin.buffer.read(LARGEST_FILE + 1))
+    if arguments.file.startswith(LIBRARY):
+        from watchkeeper.faces.cli import library
+
+        return arguments.file, library.text_of(arguments.file.removeprefix(LIBRARY))
     for place in places(arguments):
         if os.path.isfile(place):
             try:
@@ -114,9 +132,14 @@ def decoded(name: str, data: bytes) -> str:
 
 
 def page(book: Runbook) -> str:
-    """The whole document: findings first, then procedures with their steps in order."""
+    """The whole document: what reading found first, then procedures with their steps in order."""
     parts = [f"{render.line(book.title or book.path)}  ({render.count(len(book.steps), 'step')})"]
-    findings = [(f"{book.path}:{found.line}", found.level, found.sentence) for found in book.findings]
+    silent = {silence.code for silence in book.silences if silence.reason}
+    findings = [
+        (f"{book.path}:{found.line}", found.level, found.sentence)
+        for found in book.findings
+        if found.code not in silent
+    ]
     if findings:
         parts.append("Not clear in the document\n" + render.table(findings, indent=2))
     parts += [procedure(one) for one in book.procedures]

@@ -6,7 +6,7 @@ from watchkeeper.core.errors import Forbidden, NotFound, Usage
 from watchkeeper.faces.cli import plans, render
 from watchkeeper.faces.cli.parsers import group, verb
 from watchkeeper.faces.cli.places import client_of
-from watchkeeper.faces.cli.run import parameters
+from watchkeeper.faces.cli.run import follow, parameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ EXAMPLES = """\
   wk runs show 4 --output 2          the whole output of step 2
   wk runs approve 4                  shows the exact bytes and what they touch, asks, approves
   wk runs approve 4 --param age=24h  gives the value that is missing; the text with it is what you approve
+  wk runs show 4 --follow            as it goes
+  wk runs undo 4                     takes back what it did, then verifies
   wk runs cancel 4                   ends the whole process group on the host"""
 
 
@@ -34,6 +36,8 @@ def add_parser(commands: Any) -> None:
     shown = verb(actions, "show", "One run: every command, where it ran, how it ended.")
     shown.add_argument("run", type=int, metavar="N")
     shown.add_argument("--output", type=int, metavar="STEP", help="print the output of this step instead")
+    shown.add_argument("--attempt", type=int, metavar="K", help="with --output: of an earlier attempt of the step")
+    shown.add_argument("--follow", action="store_true", help="show its commands and their output as they go")
     for name, summary in (
         ("approve", "Approve the waiting step: its exact bytes, on its host, with its values."),
         ("deny", "Deny the waiting step; the run ends without it."),
@@ -47,7 +51,11 @@ def add_parser(commands: Any) -> None:
             parser.add_argument(
                 "--param", action="append", default=[], metavar="K=V", help="a missing value; may be repeated"
             )
-    for name, summary in (("cancel", "End a run, also on the host."), ("resume", "Let a parked run go on.")):
+    for name, summary in (
+        ("cancel", "End a run, also on the host."),
+        ("resume", "Let a parked run go on, or a failed one from its failed step; what was done is not done again."),
+        ("undo", "Take back what an ended run did: its undo steps in reverse order, then its verification."),
+    ):
         verb(actions, name, summary).add_argument("run", type=int, metavar="N")
 
 
@@ -84,12 +92,22 @@ def show_list(client: Client, arguments: Namespace) -> int:
 def show(client: Client, arguments: Namespace) -> int:
     """A run, or the whole output of one of its steps as it was received (escaped on a terminal)."""
     if arguments.output is not None:
-        for chunk in client.stream(f"/runs/{arguments.run}/steps/{arguments.output}/output"):
+        attempt = f"?attempt={arguments.attempt}" if arguments.attempt is not None else ""
+        for chunk in client.stream(f"/runs/{arguments.run}/steps/{arguments.output}/output{attempt}"):
             print(render.clean(chunk.decode("utf-8", "replace")), end="", flush=True)
         return 0
+    if arguments.follow and not arguments.json:
+        final = follow(client, arguments.run)
+        return finish_following(final)
     answer = client.get(f"/runs/{arguments.run}")
     render.show_json(answer) if arguments.json else print(plans.run_page(answer["run"]))
     return 0
+
+
+def finish_following(final: dict[str, Any]) -> int:
+    """The last words of a run that was followed."""
+    print(plans.ending(final) if final["state"] in plans.ENDED else plans.run_head(final))
+    return 0 if plans.ended_well(final) else 1
 
 
 def decide(client: Client, arguments: Namespace) -> int:
@@ -109,6 +127,8 @@ def decide(client: Client, arguments: Namespace) -> int:
         render.note(plans.step_text(step))
         if approval.get("touches"):
             render.note(f"    {render.line(approval['touches'])}")
+        for line in (*plans.script_lines(approval.get("pins")), plans.needs_line(approval)):
+            render.note(f"    {line}") if line else None
         expires = render.clock(approval.get("expires_at"))
         render.note(f"    bound to {binds[:12]}" + (f", expires {expires}" if expires else ""))
     destroys = arguments.action == "approve" and step["risk"] == "destroy"
@@ -120,6 +140,10 @@ def decide(client: Client, arguments: Namespace) -> int:
     body = {"step": approval["step"], "binds": binds}
     answer = client.post(f"/runs/{arguments.run}/{arguments.action}", body)
     word = "Approved" if arguments.action == "approve" else "Denied"
+    after = answer["run"].get("approvals") or []
+    halves = [one["so_far"] for one in after if one["step"] == approval["step"] and one["so_far"]]
+    if halves and word == "Approved":
+        word = f"Yours is kept, {halves[0]}; another person is needed"
     if arguments.json:
         render.show_json(answer)
     else:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Any
 
+SILENT_S = 3.0
 EXAMPLES = """\
   wk status                    what is wrong now
   wk status --json | jq .status.state
@@ -144,7 +145,19 @@ def watch(status: dict[str, Any]) -> str:
         if told not in str(status.get("sentence")):
             lines.append(render.line(told))
     lines += [render.line(each) for each in status.get("own") or []]
+    nodes = [f"{each['name']}{_role(each)}" for each in status.get("nodes") or []]
+    if nodes:
+        lines.append(render.line(f"{render.count(len(nodes), 'node')}: {'; '.join(nodes)}."))
     automation = status.get("automation") or {}
     if not automation.get("on", True):
         lines.append(render.line(f"Automation is off: {automation.get('why') or 'no reason given'}. wk automation on"))
     return "\n".join(lines)
+
+
+def _role(node: dict[str, Any]) -> str:
+    """What there is to say of a node beside its name."""
+    words = ["this one"] if node.get("me") else []
+    words += ["leads"] if node.get("leads") else []
+    words.append(f"asks {', '.join(node['services'])}" if node.get("services") else "asks nothing")
+    silent = not node.get("me") and float(node.get("age_s") or 0.0) > SILENT_S
+    return ", " + ", ".join([*words, *([f"silent for {node['age_s']:.0f} s"] if silent else [])])

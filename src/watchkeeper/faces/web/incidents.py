@@ -88,7 +88,7 @@ def _versions(context: dict[str, Any]) -> dict[str, str]:
     steps = runs.version(run) if run else ""
     return {
         "top": pages.version_of(incident, steps, context["held"], minute),
-        "needs": pages.version_of([each.approval.id for each in context["waiting"]]),
+        "needs": pages.version_of([(each.approval.id, each.approval.given) for each in context["waiting"]]),
         "readings": pages.version_of([each.version for each in context["charts"]], incident),
         "run": steps,
         "side": pages.version_of(context["suspects"]),

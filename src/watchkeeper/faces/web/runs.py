@@ -11,8 +11,10 @@ from watchkeeper.bootstrap.main import Application, application
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import NotFound, Usage, WatchkeeperError
 from watchkeeper.core.runs.blast_radius import line
+from watchkeeper.core.runs.undoing import plan_undo
 from watchkeeper.core.runs.values import ENDED, Approval, Run, RunState, RunStep, StepState
 from watchkeeper.faces.web import pages, track
+from watchkeeper.services.runs import not_through
 
 PAGE = 50
 SHOWN_BYTES = 24_000
@@ -94,6 +96,7 @@ def version(run: Run) -> str:
         run.state,
         run.parked_why,
         run.message,
+        run.undo,
         run.plan.digest,
         run.blast_radius,
         [(s.state, s.attempt, s.message, s.exit_code) for s in run.steps],
@@ -134,15 +137,25 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
     decided = [each for each in app.approvals.of_run(number) if each.decided]
     moved = version(run)
     diagnose, fix, verify = track.of_run(run)
+    asked = [(each.approval.id, each.approval.given) for each in waiting]
     stations = [track.Station("Diagnose", diagnose), track.Station("Fix", fix), track.Station("Verify", verify)]
     if run.incident is not None:
         stations.append(track.Station("Proof", "done" if run.state is RunState.PROVEN else "planned"))
     return base | {
         "run": run, "touches": line(run.blast_radius), "steps": steps_of(app, run), "waiting": waiting,
         "decided": decided, "stations": stations,
-        "ended": run.state in ENDED, "resumable": run.state in (RunState.PARKED, RunState.FAILED, RunState.UNPROVEN),
-        "versions": {"top": moved, "steps": moved, "needs": pages.version_of([each.approval.id for each in waiting])},
+        "ended": run.state in ENDED, "resumable": resumable(run),
+        "undoable": run.state in ENDED and run.undo is None and bool(plan_undo(run).rows),
+        "versions": {"top": moved, "steps": moved, "needs": pages.version_of(asked)},
     }  # fmt: skip
+
+
+def resumable(run: Run) -> bool:
+    """Whether it can go on: what was undone only with the rest of its undo."""
+    if run.state not in (RunState.PARKED, RunState.FAILED, RunState.UNPROVEN):
+        return False
+    left = any(not_through(step) for step in run.steps if step.plan.phase == "rollback")
+    return run.undo is None or run.state is RunState.PARKED or left
 
 
 @pages.page
@@ -219,6 +232,12 @@ def cancel(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
 def resume(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
     """POST: go on, or again from the failed step."""
     return _back(application().runs.resume(number, actor))
+
+
+@pages.act
+def undo(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST: take back what the run did."""
+    return _back(application().runs.undo(number, actor))
 
 
 def _back(run: Run) -> HttpResponse:

@@ -47,7 +47,7 @@ def of_run(run: Run | None) -> tuple[Word, Word, Word]:
     """How far a run has come in its diagnosis, its fix and its verification."""
     if run is None:
         return "planned", "planned", "planned"
-    return _phase(run, ("diagnose",)), _phase(run, ("fix", "rollback")), _verify(run)
+    return _phase(run, ("diagnose",)), _phase(run, ("fix",) if run.undo is None else ("fix", "rollback")), _verify(run)
 
 
 def _phase(run: Run, phases: tuple[str, ...]) -> Word:
@@ -69,6 +69,8 @@ def _phase(run: Run, phases: tuple[str, ...]) -> Word:
 def _verify(run: Run) -> Word:
     if run.state is RunState.VERIFYING:
         return "now"
+    if run.undo is not None and run.state is not RunState.PROVEN:
+        return "failed"
     if run.state in (RunState.PROVEN, RunState.DONE):
         return "done"
     return "failed" if run.state is RunState.UNPROVEN else "planned"

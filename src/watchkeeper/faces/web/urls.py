@@ -32,6 +32,7 @@ urlpatterns = [
     path("runs/<int:number>/deny", runs.deny),
     path("runs/<int:number>/cancel", runs.cancel),
     path("runs/<int:number>/resume", runs.resume),
+    path("runs/<int:number>/undo", runs.undo),
     path("runbooks", runbooks.all_of_them),
     path("runbooks/<path:name>", runbooks.one),
     path("log", log.all_of_them),

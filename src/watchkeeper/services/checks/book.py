@@ -39,6 +39,12 @@ class Book:
         """Begin with what the store knows."""
         self.settled, self._rules, self.last_at = dict(settled), dict(rules), dict(last_at)
 
+    def absorb(self, settled: Mapping[str, Settled], rules: Mapping[str, str], last_at: Mapping[str, float]) -> None:
+        """Go on with checks of another node from where it left them."""
+        self.settled |= settled
+        self._rules |= rules
+        self.last_at |= last_at
+
     def adopt(self, check: Check) -> None:
         """A check that is new or has another rule: a renamed one goes on as what it was, a changed one begins anew.
 

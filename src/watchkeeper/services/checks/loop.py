@@ -10,19 +10,20 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from watchkeeper.core.checks import Judged, Reading
 from watchkeeper.core.checks.judging import judge
-from watchkeeper.core.errors import Invalid
+from watchkeeper.core.errors import Invalid, NoAnswer
 from watchkeeper.core.inventory.values import Check, Inventory
 from watchkeeper.core.times import utc_text
 from watchkeeper.services.checks.book import Book
 from watchkeeper.services.checks.lateness import Lateness
 from watchkeeper.services.checks.once import named
 from watchkeeper.services.checks.plan import Plan, Slot
+from watchkeeper.services.checks.share import Share
 from watchkeeper.services.ports import Clock, Ping, ProbePort, ReadingsPort
 
 T = TypeVar("T")
@@ -88,6 +89,7 @@ class Watch:
         limits: Limits | None = None,
         monotonic: Clock = time.monotonic,
         offload: Offload = asyncio.to_thread,
+        share: Share | None = None,
     ) -> None:
         self._holder, self._probes, self._readings, self._clock = holder, probes, readings, clock
         self._secrets = secrets
@@ -97,6 +99,7 @@ class Watch:
         self._open = asyncio.Semaphore(self._limits.open_probes)
         self._writing = asyncio.Lock()
         self._flipped, self._replanned, self._begun = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._share, self._taking = share, asyncio.Lock()
         self._revision: str | None = None
         self._fault = self._store_fault = self._told = ""
         self._started_at = clock()
@@ -126,7 +129,7 @@ class Watch:
         readings = self._readings
         settled = await self._offload(readings.settled)
         self._book.load(settled, await self._offload(readings.rules), await self._offload(readings.last_asked))
-        self._take_over()
+        await self._take_over()
         await self._pulse()
         await self.flush()
         self._begun.set()
@@ -201,10 +204,19 @@ class Watch:
         wait that long. Raises `NotFound` for an unknown key.
         """
         await self._begun.wait()
-        checks = named({key: slot.check for key, slot in self._plan.slots.items()}, keys)
+        checks = named(self._known(), keys)
+        for check in checks:
+            if check.key not in self._plan.slots:
+                raise NoAnswer(f"{check.key} is asked by another node.", "Its checks are just moving; try again.")
         found = await asyncio.gather(*(self._soon(self._plan.slots[check.key]) for check in checks))
         await self.flush()
         return list(found)
+
+    def _known(self) -> Mapping[str, Check]:
+        """The checks that may be named: those of the plan; of several nodes all, whoever asks them."""
+        if self._share is not None:
+            return self._holder.current.checks
+        return {key: slot.check for key, slot in self._plan.slots.items()}
 
     async def _soon(self, slot: Slot) -> Judged:
         if slot.soon is None:
@@ -227,7 +239,7 @@ class Watch:
     async def ping(self, ping: Ping) -> None:
         """Store a heartbeat ping durably and look at its check at once. Raises `NotFound` for an unknown check."""
         await self._begun.wait()
-        named({key: slot.check for key, slot in self._plan.slots.items()}, [ping.check])
+        named(self._known(), [ping.check])
         await self._offload(lambda: self._readings.ping(ping))
         slot = self._plan.slots.get(ping.check)
         if slot is not None and slot.running is None and slot.soon is None:
@@ -285,11 +297,15 @@ class Watch:
     def _blind(self, start: float, end: float) -> None:
         log.warning("watchkeeper was away from %s to %s", utc_text(start), utc_text(end))
         for slot in self._plan.slots.values():
-            check = slot.check
-            last = self._book.last_at.get(check.key)
-            if last is not None and last <= end and end - last > 2 * check.every_s + self._limits.unseen_s:
-                self._book.blind(check, start, end)
+            last = self._book.last_at.get(slot.check.key)
+            if last is not None and last <= end:
+                self._blind_if_unseen(slot.check, last, end, start)
         self._flipped.set()
+
+    def _blind_if_unseen(self, check: Check, last: float, end: float, start: float | None = None) -> None:
+        """UNKNOWN from `start` (its last answer) to `end`, when it was not asked for longer than its rhythm explains."""
+        if end - last > 2 * check.every_s + self._limits.unseen_s:
+            self._book.blind(check, last if start is None else start, end)
 
     # ---- following the files ----
 
@@ -311,9 +327,9 @@ class Watch:
                 log.exception("the ops repo cannot be loaded")
             self._fault = f"The ops repo cannot be loaded ({error})."
             return
-        self._take_over()
+        await self._take_over()
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         """Watch by the current inventory; without one nothing is asked until the files are valid."""
         fault = self._holder.fault
         if fault != self._told:
@@ -325,14 +341,43 @@ class Watch:
             inventory = self._holder.current
         except Invalid:
             return
-        if inventory.revision != self._revision:
-            self._apply(inventory)
+        async with self._taking:
+            if self._share is None:
+                if inventory.revision != self._revision:
+                    self._apply(inventory, inventory.checks.values())
+            elif self._share.is_due(inventory.revision, self._monotonic()):
+                await self._take_share(self._share, inventory)
 
-    def _apply(self, inventory: Inventory) -> None:
+    async def _take_share(self, share: Share, inventory: Inventory) -> None:
+        """Of several nodes: ask only what this one owns. What is new to it goes on from where its last owner left it."""
+        checks = share.of(inventory)
+        gained = share.gained(checks)
+        try:
+            taken = await self._offload(lambda: share.readings.take([check.key for check in gained]))
+        except Exception as error:
+            log.warning("checks cannot be taken over, it is tried again: %s", error)
+            return
+        self._book.absorb(taken.settled, taken.rules, taken.last_asked)
+        self._apply(inventory, checks)
+        share.took(inventory.revision, checks)
+        now = self._clock()
+        for check in gained:
+            self._blind_if_unseen(check, self._book.last_at.get(check.key, now), now)
+        self._flipped.set()
+
+    async def assign(self, nodes: Sequence[str]) -> None:
+        """Main says which nodes there are; without a word for long the last one holds."""
+        if self._share is None:
+            return
+        self._share.hear(nodes)
+        await self._begun.wait()
+        await self._take_over()
+
+    def _apply(self, inventory: Inventory, checks: Iterable[Check]) -> None:
         self._revision = inventory.revision
         self._probes.replace(inventory.hosts, inventory.databases, self._secrets(inventory))
         far = {name for name, host in inventory.hosts.items() if host.kind != "local"}
-        changed, gone = self._plan.replace(inventory.checks.values(), self._monotonic(), far)
+        changed, gone = self._plan.replace(checks, self._monotonic(), far)
         for slot in changed:
             self._book.adopt(slot.check)
         log.info("inventory %s: %d checks, %d new or changed, %d gone", inventory.revision, len(self._plan.slots),

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from watchkeeper.core.actors import Actor
+from watchkeeper.core.actors import Actor, assert_role
 from watchkeeper.core.checks.values import State
-from watchkeeper.core.errors import Forbidden, Locked, NotFound, Usage
+from watchkeeper.core.errors import Locked, NotFound, Usage
 from watchkeeper.core.inventory.values import Channel
 from watchkeeper.core.notifications import Message, Notification
 from watchkeeper.core.times import format_duration
@@ -66,8 +66,7 @@ class ChannelTests:
 
     def send(self, actor: Actor, name: str = "") -> list[Outcome]:
         """To one channel, or to all. Raises `Forbidden`, `NotFound`, `Usage` without channels, `Locked` when too soon."""
-        if not actor.is_person:
-            raise Forbidden(f"{actor.name} is not a person, and only a person may send a test message.")
+        assert_role(actor, "operator", "send a test message")
         channels = self._named(name)
         sent = self._store.write(lambda session: [self._put(session, each, actor) for each in channels])
         return [self._ended(notification, channel) for notification, channel in zip(sent, channels, strict=True)]

@@ -31,7 +31,8 @@ SpoolStatus = Literal["started", "running", "done", "gone", "rebooted", "nospool
 class SpoolAnswer:
     """What the spool on the target host says of one step. exit_code only with status ``done``.
 
-    boot: boot id of the host. output: bytes from `offset`; next_offset: where to read on. size: bytes written so far.
+    boot: boot id of the host. output: bytes from `offset`; next_offset: where to read on. left_out: how many bytes of
+    the middle are not given, which a sentence at the begin of `output` says.
     """
 
     status: SpoolStatus
@@ -39,6 +40,7 @@ class SpoolAnswer:
     boot: str = ""
     output: bytes = b""
     next_offset: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class SpoolStep:
     """A changing command for the spool. run and step name its files; boot is the id recorded at the first send.
 
     environment: parameter values; they travel on stdin, never in argv. strict: ``-e -o pipefail``.
+    age_s: how long ago it may have been sent for the first time; a host that was booted since does not start it.
     """
 
     run: str
@@ -56,6 +59,7 @@ class SpoolStep:
     boot: str = ""
     first_of_run: bool = False
     strict: bool = True
+    age_s: float = 0.0
 
 
 class HostPort(Protocol):
@@ -75,7 +79,10 @@ class HostPort(Protocol):
         become: bool | None = None,
         on_output: Callable[[bytes], None] | None = None,
     ) -> CommandResult:
-        """Run a read command; at the deadline or when cancelled its whole process group is ended, remote too."""
+        """Run a read command; at the deadline or when cancelled its whole process group is ended, remote too.
+
+        on_output: gets stdout as it comes, up to the limit; the result then holds only the first megabyte of it.
+        """
         ...
 
     async def start(self, step: SpoolStep, *, wait_s: float = 0.0, offset: int = 0) -> SpoolAnswer:
@@ -89,11 +96,22 @@ class HostPort(Protocol):
         ...
 
     async def cancel(self, step: SpoolStep, *, grace_s: float = 5.0) -> SpoolAnswer:
-        """End the whole process group of a step: TERM, grace, KILL; one not yet started can never start afterwards."""
+        """End the whole process group of a step: TERM, grace, KILL; one not yet started can never start afterwards.
+
+        Of one that had not started the answer is ``cancelled`` with a sentence in `output`; of one that was ended it has
+        no output.
+        """
         ...
 
-    async def clean(self, run: str) -> None:
-        """Remove the outputs of a closed run from the spool."""
+    async def clean(self, run: str, *, claims: bool = False) -> bool:
+        """Remove the outputs of a closed run from the spool; False, and nothing removed, while a step of it is at work.
+
+        claims: the claims and the directory too, when nobody can send a start any more.
+        """
+        ...
+
+    async def spooled(self, prefix: str) -> list[str]:
+        """Names of the run directories in the spool that begin with `prefix`; empty where there is no spool."""
         ...
 
     async def close(self) -> None:

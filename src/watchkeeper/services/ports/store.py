@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from watchkeeper.core.changes import Change
 from watchkeeper.core.incidents.values import Event, Incident, Status
+from watchkeeper.core.leases import Lease
 from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.notifications import Attempt, Notification
 from watchkeeper.core.runs.values import Approval, Grant, Run, RunState, RunStep
@@ -62,12 +63,34 @@ class Session(Protocol):
         """Replaces a step only while the run's fence is still `fence`; False when it is not."""
         ...
 
+    def open_steps(self, limit: int = 500) -> list[RunStep]:
+        """Steps of runs that are over which are running or of an unknown state (`core.runs.cancelling.is_open`)."""
+        ...
+
     def add_approval(self, approval: Approval) -> Approval: ...
     def save_approval(self, approval: Approval) -> None: ...
     def approvals(self, run: int | None = None, pending: bool = False) -> list[Approval]: ...
     def add_grant(self, grant: Grant) -> Grant: ...
     def save_grant(self, grant: Grant) -> None: ...
     def grants(self) -> list[Grant]: ...
+
+    # leases
+    def take_lease(
+        self, name: str, holder: str, now: float, lasts_s: float, why: str = "", run: int | None = None
+    ) -> Lease:
+        """Ask for a lease; it comes back as it is now: yours when its holder is you, else that of the one who has it.
+
+        Yours: got, renewed (same fencing number), or taken after its end (fencing + 1).
+        """
+        ...
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Let go of it; nothing happens when somebody else holds it."""
+        ...
+
+    def leases(self, now: float) -> list[Lease]:
+        """Those held at this moment, oldest first."""
+        ...
 
     # outbox
     def add_notification(self, notification: Notification) -> Notification:
@@ -110,6 +133,10 @@ class StorePort(Protocol):
 
     def read(self) -> AbstractContextManager[Session]:
         """A read-only session of this thread."""
+        ...
+
+    def release(self) -> None:
+        """Give back what this thread holds for reading; for threads that end or rarely read."""
         ...
 
     @property

@@ -9,11 +9,13 @@ from watchkeeper.store.models.approvals import Approval
 from watchkeeper.store.models.changes import Change
 from watchkeeper.store.models.grants import Grant
 from watchkeeper.store.models.incidents import Event, Incident
+from watchkeeper.store.models.leases import Lease
+from watchkeeper.store.models.nodes import Node, NodeAsk, NodeEpoch, OpsRevision
 from watchkeeper.store.models.notifications import Attempt, Notification
 from watchkeeper.store.models.runs import Run, RunStep
 from watchkeeper.store.models.settings import Cursor, Setting
 
 __all__ = [
-    "Approval", "Attempt", "Change", "Cursor", "Event", "Grant", "Incident", "Notification", "Run", "RunStep",
-    "Setting",
+    "Approval", "Attempt", "Change", "Cursor", "Event", "Grant", "Incident", "Lease", "Node", "NodeAsk", "NodeEpoch",
+    "Notification", "OpsRevision", "Run", "RunStep", "Setting",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 
 class Approval(models.Model):
-    """`core.runs.values.Approval`."""
+    """`core.runs.values.Approval`; given and pins: JSON."""
 
     id = models.BigAutoField(primary_key=True)
     run = models.BigIntegerField()
@@ -16,6 +16,9 @@ class Approval(models.Model):
     decided = models.TextField(default="")
     decided_at = models.FloatField(null=True)
     decided_by = models.TextField(default="")
+    needs = models.TextField(db_default="")
+    given = models.TextField(db_default="[]")
+    pins = models.TextField(null=True)
 
     class Meta:
         db_table = "approval"

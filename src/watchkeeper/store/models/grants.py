@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Grant(models.Model):
-    """`core.runs.values.Grant`; hosts: JSON."""
+    """`core.runs.values.Grant`; hosts and pins: JSON."""
 
     id = models.BigAutoField(primary_key=True)
     response = models.TextField()
@@ -16,6 +16,7 @@ class Grant(models.Model):
     expires_at = models.FloatField()
     revoked_at = models.FloatField(null=True)
     revoked_by = models.TextField(default="")
+    pins = models.TextField(null=True)
 
     class Meta:
         db_table = "standing_grant"  # GRANT is a word of SQL

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Run(models.Model):
-    """`core.runs.values.Run` without its steps; plan and blast_radius: JSON."""
+    """`core.runs.values.Run` without its steps; plan, blast_radius, pins and askers: JSON."""
 
     id = models.BigAutoField(primary_key=True)
     incident = models.BigIntegerField(null=True)
@@ -25,6 +25,11 @@ class Run(models.Model):
     grant = models.BigIntegerField(null=True)
     entry = models.BigIntegerField(null=True)
     blast_radius = models.TextField(null=True)
+    captures = models.TextField(db_default="{}")
+    undo = models.TextField(null=True)
+    pins = models.TextField(null=True)
+    askers = models.TextField(db_default="[]")
+    node = models.TextField(null=True)  # which one claimed it last, where there are several
 
     class Meta:
         db_table = "run"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from watchkeeper.store.readings.schema import (
     unusable,
     version_of,
 )
+from watchkeeper.store.readings.taken import Taken
 from watchkeeper.store.upgrading import upgrading
 
 DAY_S = 86_400.0
@@ -46,6 +47,9 @@ class ReadingsWriter:
     keep_s and keep_rows bound the raw readings; flips, gaps and each check's last pings are kept.
     Raises sqlite3.Error when the disk is full or broken; nothing of that call is then stored.
     """
+
+    taken_away: Collection[str] = ()
+    """Of several nodes only: checks that another one has taken."""
 
     def __init__(self, path: Path, *, keep_s: float = 14 * DAY_S, keep_rows: int = 20_000_000) -> None:
         self._lock = threading.RLock()
@@ -107,6 +111,17 @@ class ReadingsWriter:
         """When each check was asked last, epoch seconds."""
         with self._lock:
             return dict(self._connection.execute("select check_key, at from state where at is not null"))
+
+    def take(self, checks: Collection[str]) -> Taken:
+        """Where these checks stand. On one machine they are always ours; with several nodes see `postgresql_writer`."""
+        known = self.settled()
+        wanted = [check for check in checks if check in known]
+        rules, asked = self.rules(), self.last_asked()
+        return Taken(
+            {check: known[check] for check in wanted},
+            {check: rules[check] for check in wanted},
+            {check: asked[check] for check in wanted if check in asked},
+        )
 
     def alive(self, now: float) -> None:
         """Mark that the watch was alive at `now`."""

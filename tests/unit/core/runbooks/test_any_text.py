@@ -134,6 +134,10 @@ def test_deep_nesting_is_survived() -> None:
         "```bash\n" + "$(" * 3000 + "\n```\n",
         "```bash\n" + "(" * 5000 + "\n```\n",
         "**" * 20000,
+        "# " + "1. " * 50000 + "\n\n## Escalation\n\n" + "- x\n" * 50,
+        "## Escalation\n\n" + "if it stands, call P1; " * 20000,
+        "    ```\n" + "\n" * 20000 + "    x\n",
+        "```bash\n" + "a: b\n" * 5000 + "```\n",
     ):
         read_runbook(text, "deep.md")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchkeeper.core.errors import Usage
@@ -131,6 +131,7 @@ def test_values_outside_the_type_are_refused(value: str) -> None:
 
 
 @given(st.text(alphabet="abc .;$`'\"\\|&<>(){}*?~!#\n-", max_size=20))
+@settings(deadline=None)
 def test_a_value_of_a_wide_type_is_never_interpreted(value: str) -> None:
     """Whatever the value, a real shell hands it to the program as one word, or binding refuses."""
     front = "---\nwatchkeeper: {params: {x: {pattern: '(?s).*'}}}\n---\n"
@@ -170,5 +171,6 @@ def test_a_captured_value_is_not_asked_for() -> None:
 
 
 @given(st.text(max_size=200))
+@settings(deadline=None)
 def test_parsing_text_keeps_its_length(text: str) -> None:
     assert len(inert(text)) == len(text)
