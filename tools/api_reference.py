@@ -190,9 +190,9 @@ VALUES: tuple[tuple[str, type, str], ...] = (
 NOT_SHOWN = {"Plan": {"steps"}}
 BY_HAND: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Status": (
-        "`services`: each with `name`, `description`, `state`, `reason`, `since`, `held_under`, `checks`.",
+        "`services`: `name`, `description`, `state`, `reason`, `since`, `held_under`, `checks`. `nodes`: empty on one machine.",
         ("team", "timezone", "state", "sentence", "now", "services", "incidents", "waiting", "undelivered", "fault",
-         "own", "mistakes", "watch", "automation", "inventory"),
+         "own", "mistakes", "watch", "automation", "inventory", "nodes"),
     ),
     "Check": (
         "`values`: what was measured. `error` stands only where it was asked just now.",
@@ -351,7 +351,9 @@ MEANT = {
     "forbidden": "this caller may not do that",
     "not_found": "no such thing",
     "locked": "somebody else holds it, or it is already running",
+    "outcast": "this node was declared dead by the others, and ends",
     "no_answer": "a host or service gave no answer",
+    "store_away": "the database of the store cannot be reached",
     "problem": "anything else that a person can act on",
 }
 

@@ -228,7 +228,9 @@ def _assemble(
         runbooks=Runbooks(holder),
         changes=Changes(store, hosts, repository, holder, clock),
         log=Log(store, store.verify_log, holder, clock),
-        status=StatusReader(store, journal, watch, holder, automation, clock, warnings, reader.states if reader else tuple),
+        status=StatusReader(
+            store, journal, watch, holder, automation, clock, warnings, reader.states if reader else tuple
+        ),
         history=History(journal, clock),
         doctor=Doctor(store, journal, watch, hosts, holder, _surroundings(store, state), clock, findings),
         channel_tests=ChannelTests(store, holder, clock),

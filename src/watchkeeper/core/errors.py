@@ -71,10 +71,10 @@ class NoAnswer(WatchkeeperError):
 class StoreAway(WatchkeeperError):
     """The database of the store cannot be reached. No `NoAnswer`: it says nothing about a host or a step."""
 
-    kind = "no_answer"
+    kind = "store_away"
 
 
 class Outcast(WatchkeeperError):
     """This node was declared dead by the others: it may write nothing any more, and ends."""
 
-    kind = "locked"
+    kind = "outcast"

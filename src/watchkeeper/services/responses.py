@@ -22,6 +22,9 @@ from watchkeeper.services.ports import Session
 
 AUTOMATION_OFF = "automation_off"
 
+SETTLE_S = 2.0
+"""After a change, before a check that is still bad counts as one that needs another answer."""
+
 
 class Responder:
     """Turns an incident into ready runs, inside the caller's transaction."""
@@ -81,11 +84,14 @@ class Responder:
         """An untried response to a failing check that this run's own response does not answer.
 
         While such a one is there, waiting for the proof of this run only costs time: the other check cannot turn good by it.
+        A check that was good, or was not asked, since the change is waited for: it may have been the same fault.
         """
         own, service = self.response(run.response), self._holder.current.services.get(incident.service)
         if own is None or service is None or not own.to:
             return None
-        left = {check_name(held.check) for held in incident.checks if held.proven_at is None} - set(own.to)
+        settled_at = (run.last_change_at or 0.0) + SETTLE_S
+        bad = [held for held in incident.checks if held.proven_at is None and held.last_bad_at > settled_at]
+        left = {check_name(held.check) for held in bad} - set(own.to)
         opened_at = _opened_last(session, incident)
         runs = session.runs(incident=incident.id, limit=100)
         tried = {each.response for each in runs if each.created_at >= opened_at}

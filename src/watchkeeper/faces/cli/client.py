@@ -35,7 +35,7 @@ ERRORS = {
     kind.kind: kind
     for kind in (
         errors.WatchkeeperError, errors.Usage, errors.Invalid, errors.Forbidden,
-        errors.NotFound, errors.Locked, errors.NoAnswer,
+        errors.NotFound, errors.Locked, errors.NoAnswer, errors.StoreAway, errors.Outcast,
     )
 }  # fmt: skip
 

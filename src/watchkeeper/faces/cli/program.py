@@ -26,7 +26,9 @@ EXIT_CODES = {
     "forbidden": 3,
     "not_found": 4,
     "locked": 5,
+    "outcast": 5,
     "no_answer": 6,
+    "store_away": 6,
 }
 """Exit code by kind of failure; 0 is fine, 130 is interrupted."""
 INTERRUPTED = 130
