@@ -114,14 +114,16 @@ class Incidents:
         announce(session, self._holder.current.team, closed, "closed", now, body=words[ending])
 
     def _end_run(self, session: Session, run: Run, ending: Ending, now: float) -> None:
+        for step in run.steps:
+            # a look of its own that is still at work is over as well; what it finds may still be written into its row
+            looking = step.state is StepState.RUNNING and step.plan.phase == "verify"
+            if step.state in (StepState.PLANNED, StepState.WAITS) or looking:
+                session.save_step(replace(step, state=StepState.SKIPPED, message="not needed any more"), run.fence)
         if ending is Ending.FIXED and run.state in (RunState.VERIFYING, RunState.RUNNING) and run.last_change_at:
             session.save_run(
                 replace(run, state=RunState.PROVEN, ended_at=now, message="proven by the checks of the incident")
             )
             return
-        for step in run.steps:
-            if step.state in (StepState.PLANNED, StepState.WAITS):
-                session.save_step(replace(step, state=StepState.SKIPPED, message="not needed any more"), run.fence)
         for approval in session.approvals(run=run.id, pending=True):
             session.save_approval(replace(approval, decided="expired", decided_at=now))
         session.save_run(replace(run, state=RunState.CANCELLED, ended_at=now, message=closed_message(ending)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from watchkeeper.core.runbooks.attributes import declared_parameters, is_true, read_front_matter, read_info, scalar
 from watchkeeper.core.runbooks.binding import Bound, bind, missing
@@ -89,6 +89,37 @@ def read_runbook(text: str, path: str) -> Runbook:
     return _build(path, digest, front.values, front.own, (*front.findings, *reader.findings), reader)
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """What the blocks of a document became, before it is put together."""
+
+    parts: dict[Heading, _Collected] = field(default_factory=dict)
+    fences: list[Fence] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
+
+
+def _gather(reader: BlockReader, builder: StepBuilder) -> _Gathered:
+    """Every block, in document order, below the heading whose procedure it belongs to."""
+    found = _Gathered()
+    for block in reader.blocks:
+        owner = owner_of(block.heading)
+        part = found.parts.setdefault(owner, _Collected())
+        if isinstance(block, SymptomBlock):
+            part.symptoms.append(block.text)
+        elif isinstance(block, TaskBlock):
+            part.tasks.append(block.task)
+        elif isinstance(block, TableBlock):
+            part.checks.append(block.table)
+        elif isinstance(block, ProseBlock):
+            part.steps.append(builder.prose(block))
+        else:
+            fence, steps = builder.fence(block, owner)
+            found.fences.append(fence)
+            found.schedules.extend(_schedules(block, fence))
+            part.steps.extend(steps)
+    return found
+
+
 def _build(
     path: str,
     digest: str,
@@ -103,25 +134,10 @@ def _build(
     reserved = {name for block in fences if (name := read_info(block.info).attributes.get("name"))}
     below = Counter(block.standing.title_line for block in fences if block.standing.title_line)
     builder = StepBuilder(_defaults(values, host, cwd, declared), reserved, (one for one, n in below.items() if n == 1))
-    collected: dict[Heading, _Collected] = {}
-    listed: list[Fence] = []
-    schedules: list[Schedule] = []
-    for block in reader.blocks:
-        owner = owner_of(block.heading)
-        part = collected.setdefault(owner, _Collected())
-        if isinstance(block, SymptomBlock):
-            part.symptoms.append(block.text)
-        elif isinstance(block, TaskBlock):
-            part.tasks.append(block.task)
-        elif isinstance(block, TableBlock):
-            part.checks.append(block.table)
-        elif isinstance(block, ProseBlock):
-            part.steps.append(builder.prose(block))
-        else:
-            fence, steps = builder.fence(block, owner)
-            listed.append(fence)
-            schedules.extend(_schedules(block, fence))
-            part.steps.extend(steps)
+    gathered = _gather(reader, builder)
+    named: dict[Heading, dict[str, None]] = {}
+    for heading, role in reader.outline.named:
+        named.setdefault(owner_of(heading), {})[role] = None
     title = reader.outline.title.title if reader.outline.title else scalar(values.get("title")) or _stem(path)
     procedures = tuple(
         Procedure(
@@ -131,9 +147,9 @@ def _build(
             tuple(part.steps),
             tuple(part.checks),
             tuple(part.tasks),
-            tuple(dict.fromkeys(role for heading, role in reader.outline.named if owner_of(heading) is owner)),
+            tuple(named.get(owner, {})),
         )
-        for owner, part in sorted(collected.items(), key=lambda item: item[0].line)
+        for owner, part in sorted(gathered.parts.items(), key=lambda item: item[0].line)
         if part.symptoms or part.steps or part.checks or part.tasks
     )
     params = {name: parameter.default for name, parameter in declared.items() if parameter.default is not None}
@@ -145,11 +161,11 @@ def _build(
         digest,
         procedures,
         found,
-        tuple(listed),
+        tuple(gathered.fences),
         scalar(own.get("service")),
         host,
         params,
-        tuple(schedules),
+        tuple(gathered.schedules),
         reader.escalations.told(),
         tuple(reader.sections),
         tuple(reader.tables),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from watchkeeper.core.runbooks.values import Phase, Role
@@ -168,6 +168,7 @@ def _starts(text: str, phrase: str) -> bool:
     return not rest or not phrase[-1].isascii() or not (rest[0].isalnum() or rest[0] in "_'’")
 
 
+@lru_cache(maxsize=8192)
 def role_of(title: str) -> Role | None:
     """The role of a heading or label, or None. The longest known phrase at its start decides, then its last word."""
     text = normal(title)
@@ -192,6 +193,7 @@ def _by_last_word(text: str) -> Role | None:
     return _SUFFIXES.get(words[-1]) if words else None
 
 
+@lru_cache(maxsize=8192)
 def is_named(title: str) -> bool:
     """True for a heading such as "Database rollback": its last word gives the role, the words before name a thing."""
     text = normal(title)
