@@ -292,3 +292,8 @@ def read_script(text: str) -> Script:
     if len(text) > MAX_TEXT or text.count("<<") > MAX_HERE_DOCUMENTS or text.count("|") > MAX_PIPES:
         return Script(broken=True)
     return _read(text)
+
+
+def ends_in_background(text: str) -> bool:
+    """Whether its last command goes to the background; one that a `wait` follows is waited for by the text itself."""
+    return re.search(r"(?<![&\\])&[ \t]*(?:#[^\n]*)?\s*$", text) is not None

@@ -19,7 +19,7 @@ from watchkeeper.core.runbooks.parts import Part, cut
 from watchkeeper.core.runbooks.placeholders import asked, inert, parameters_of
 from watchkeeper.core.runbooks.reader import FenceBlock, ProseBlock
 from watchkeeper.core.runbooks.risk import script_risk
-from watchkeeper.core.runbooks.shell import MAX_TEXT, Script, read_script
+from watchkeeper.core.runbooks.shell import MAX_TEXT, Script, ends_in_background, read_script
 from watchkeeper.core.runbooks.titles import sentence_of, title_of
 from watchkeeper.core.runbooks.values import RISK_ORDER, Fence, Finding, Parameter, Phase, Risk, Step, highest
 
@@ -245,7 +245,7 @@ class StepBuilder:
             line=line,
             relies=relies_on(part.text, script, memory) or None,
             proposed_expect=part.expect,
-            background=script.background or is_true(attributes, "background"),
+            background=(shell and ends_in_background(part.text)) or is_true(attributes, "background"),
             endless=bool(attended.endless),
             sudo=shell and any(command.name == "sudo" for command in all_commands(script)),
             cwd=self._cwd(attributes),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.inventory.values import Inventory, RunbookFile, Service
 from watchkeeper.core.runbooks import Bound, Runbook, Step, bind, missing, read_runbook
+from watchkeeper.core.runbooks.shell import ends_in_background
 from watchkeeper.core.runbooks.values import SAFE_VALUE, highest
 from watchkeeper.core.runs.captures import captured, uses
 from watchkeeper.core.runs.plan_rules import assert_sound
@@ -239,7 +239,7 @@ def _timeout_s(step: Step) -> float:
 
 def _whole_text(step: Step, text: str) -> str:
     """What the shell gets: in its directory; a command behind `&` is waited for, so that it stays under our eyes."""
-    if step.background and re.search(r"(?<![&\\])&\s*$", text):
+    if step.background and ends_in_background(text):
         text = f"{text.rstrip()}\nwait $!"
     return f"cd {shlex.quote(step.cwd)} || exit 1\n{text}" if step.cwd and step.language else text
 
