@@ -108,7 +108,7 @@ class RunNotes:
         """A changing step moves the line after which proof counts; the timeline tells of every step."""
         changed = step.plan.risk != "read" and step.state is not StepState.REFUSED
         if changed or captured is not None:
-            fresh = session.run(run.id)
+            fresh = session.run_row(run.id)
             if captured is not None:
                 fresh = replace(fresh, captures=with_value(fresh.captures, step.plan.capture, step.plan.host, captured))
             session.save_run(replace(fresh, last_change_at=now) if changed else fresh)
@@ -138,7 +138,7 @@ class RunNotes:
         )
 
         def work(session: Session) -> bool:
-            fresh = session.run(run.id)
+            fresh = session.run_row(run.id)
             if fresh.state is not RunState.RUNNING or not session.save_step(begun, run.fence):
                 return False
             if fresh.fix_started_at is None:

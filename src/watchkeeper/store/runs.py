@@ -48,6 +48,14 @@ def get(using: str, number: int) -> Run:
     return _with_steps(using, rows)[0]
 
 
+def get_row(using: str, number: int) -> Run:
+    """The run's own fields, without its steps."""
+    rows = _runs.select(using, 'WHERE "id" = %s', (number,))
+    if not rows:
+        raise _missing(number)
+    return _runs.value(rows[0])
+
+
 def find(using: str, states: Sequence[RunState], incident: int | None, limit: int, before: int | None) -> list[Run]:
     """Newest first; no states means all."""
     query = models.Run.objects.using(using).order_by("-id")

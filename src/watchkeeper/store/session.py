@@ -65,6 +65,9 @@ class DjangoSession:
     def run(self, number: int) -> Run:
         return runs.get(self._using, number)
 
+    def run_row(self, number: int) -> Run:
+        return runs.get_row(self._using, number)
+
     def runs(
         self, states: Sequence[RunState] = (), incident: int | None = None, limit: int = 50, before: int | None = None
     ) -> list[Run]:
