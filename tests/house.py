@@ -113,6 +113,12 @@ class House:
                     program.kill()
                     program.wait()
 
+    @property
+    def command(self) -> list[str]:
+        """The command line of a person who works on this house; its words follow."""
+        program = [sys.executable, "-m", "watchkeeper.faces.cli.program"]
+        return [*program, "--ops", str(self.ops), "--state", str(self.state)]
+
     # ---- asking --------------------------------------------------------------------------------------------------
 
     def get(self, path: str, **query: object) -> dict[str, Any]:

@@ -101,15 +101,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def wk(house: House, *words: str, tree: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = os.environ | ({"PYTHONPATH": str(tree)} if tree else {})
-    command = [
-        sys.executable,
-        "-m",
-        "watchkeeper.faces.cli.program",
-        "--ops",
-        str(house.ops),
-        "--state",
-        str(house.state),
-    ]
+    command = house.command
     return subprocess.run([*command, *words], capture_output=True, text=True, timeout=100, env=environment)
 
 

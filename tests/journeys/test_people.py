@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -43,15 +42,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def wk(house: House, *words: str, token: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "watchkeeper.faces.cli.program",
-        "--ops",
-        str(house.ops),
-        "--state",
-        str(house.state),
-    ]
+    command = house.command
     environment = {**os.environ, "WATCHKEEPER_TOKEN": token, **more}
     return subprocess.run(
         [*command, *words], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, env=environment

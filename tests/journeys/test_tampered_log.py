@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,16 +24,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def wk(house: House, *words: str) -> tuple[int, str]:
-    command = [
-        sys.executable,
-        "-m",
-        "watchkeeper.faces.cli.program",
-        "--ops",
-        str(house.ops),
-        "--state",
-        str(house.state),
-        *words,
-    ]
+    command = [*house.command, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
 

@@ -255,15 +255,7 @@ def test_a_port_that_is_taken_is_named(small: House) -> None:
 
 
 def test_of_two_starts_at_once_one_runs_and_the_other_says_so(small: House) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "watchkeeper.faces.cli.program",
-        "--ops",
-        str(small.ops),
-        "--state",
-        str(small.state),
-    ]
+    command = [*small.command]
     both = [
         subprocess.Popen([*command, "up", "--port", "0"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -78,3 +78,8 @@ class Outcast(WatchkeeperError):
     """This node was declared dead by the others: it may write nothing any more, and ends."""
 
     kind = "outcast"
+
+
+def told(error: Exception) -> str:
+    """What people are told of any failure: its own sentence, or the kind of a fault that is ours."""
+    return error.sentence if isinstance(error, WatchkeeperError) else f"fault of watchkeeper: {type(error).__name__}"

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
-from watchkeeper.core.errors import Outcast, StoreAway, WatchkeeperError
+from watchkeeper.core.errors import Outcast, StoreAway, WatchkeeperError, told
 from watchkeeper.core.runs.values import Run, RunState, StepState
 from watchkeeper.services.ports import Session, StorePort
 
@@ -264,14 +264,11 @@ class DistributedEngine:
         return "ended"
 
     def _fail(self, run: int, number: int, error: Exception) -> None:
-        told = (
-            error.sentence if isinstance(error, WatchkeeperError) else f"fault of watchkeeper: {type(error).__name__}"
-        )
         try:
             with self._store.read() as session:
                 mine = session.run(run).segment == number
             if mine:
-                self._give_up(run, told)
+                self._give_up(run, told(error))
         except Exception:
             log.exception("run %s cannot be given up; it is picked up again", run)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from watchkeeper.core.errors import WatchkeeperError
+from watchkeeper.core.errors import told
 from watchkeeper.core.runs.values import Run, RunState, StepState
 from watchkeeper.services.ports import Session, StorePort
 
@@ -86,11 +86,8 @@ class EmbeddedEngine:
             self._wake.set()
 
     def _fail(self, number: int, error: Exception) -> None:
-        told = (
-            error.sentence if isinstance(error, WatchkeeperError) else f"fault of watchkeeper: {type(error).__name__}"
-        )
         try:
-            self._give_up(number, told)
+            self._give_up(number, told(error))
         except Exception:
             log.exception("run %s cannot be given up; the next start picks it up", number)
 

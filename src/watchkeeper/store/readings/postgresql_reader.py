@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from watchkeeper.core.checks import Flip, Judged, Reading, Settled, State, Verdict
+from watchkeeper.core.checks import Flip, Judged, Settled, State
 from watchkeeper.store.kept_connection import Connections, KeptConnection
 from watchkeeper.store.readings.postgresql_schema import SCHEMA, SETTLED
-from watchkeeper.store.readings.schema import STATE_OF_LETTER, STATES, unpack_values
+from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of, readings_of
+from watchkeeper.store.readings.schema import STATE_OF_LETTER, STATES
 
 Row = tuple[Any, ...]
 
@@ -54,10 +55,7 @@ class PostgresqlReadingsReader:
             " join watch.name rule on rule.id = r.rule_id"
             " where r.check_id = (select id from watch.name where text = %s) and r.at >= %s order by r.at limit %s"
         )
-        return [
-            Judged(Reading(check, at, latency, unpack_values(vals), error), Verdict(STATES[state], reason or ""), rule)
-            for at, latency, state, vals, error, reason, rule in self._rows(query, (check, since, limit))
-        ]
+        return readings_of(check, self._rows(query, (check, since, limit)))
 
     def settled(self) -> dict[str, Settled]:
         """The settled state of every check any watch has ever known; removed checks stay until they are replaced."""
@@ -69,12 +67,7 @@ class PostgresqlReadingsReader:
             "select name.text, s.at, s.latency, s.verdict, s.verdict_reason, s.vals, s.error, s.rule_hash"
             " from watch.state s join watch.name name on name.id = s.check_id where s.at is not null"
         )
-        return {
-            key: Judged(
-                Reading(key, at, latency, unpack_values(vals), error), Verdict(STATES[state], reason), rule_hash
-            )
-            for key, at, latency, state, reason, vals, error, rule_hash in self._rows(query)
-        }
+        return latest_of(self._rows(query))
 
     def gaps(self, since: float) -> list[tuple[float, float]]:
         """Times in which no node watched at all and that ended after `since`. Downtimes of one node are not among them."""
@@ -86,26 +79,8 @@ class PostgresqlReadingsReader:
         self._connections.close()
 
     def _flips(self, where: str, values: tuple[object, ...]) -> list[Flip]:
-        query = (
-            "select seq, check_key, service, host, at, before_state, after_state, reason, vals, rule_hash, rule"
-            f" from watch.flip where {where}"
-        )
-        return [
-            Flip(
-                seq,
-                check,
-                service,
-                host,
-                at,
-                STATES[before],
-                STATES[after],
-                reason,
-                unpack_values(vals),
-                rule_hash,
-                rule,
-            )
-            for seq, check, service, host, at, before, after, reason, vals, rule_hash, rule in self._rows(query, values)
-        ]
+        query = f"select {FLIP_COLUMNS} from watch.flip where {where}"
+        return flips_of(self._rows(query, values))
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Row]:
         with self._connections.one() as kept:

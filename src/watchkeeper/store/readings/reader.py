@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from watchkeeper.core.checks import Flip, Judged, Reading, Settled, State, Verdict
-from watchkeeper.store.readings.schema import STATES, refuse_newer, unpack_values, unusable, version_of
+from watchkeeper.core.checks import Flip, Judged, Settled, State
+from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of, readings_of
+from watchkeeper.store.readings.schema import STATES, refuse_newer, unusable, version_of
 from watchkeeper.store.readings.writer import read_settled
 
 
@@ -52,26 +53,8 @@ class ReadingsReader:
         return next((int(seq or 0) for (seq,) in self._rows("select max(seq) from flip", ())), 0)
 
     def _flips(self, where: str, values: tuple[object, ...]) -> list[Flip]:
-        query = (
-            "select seq, check_key, service, host, at, before_state, after_state, reason, vals, rule_hash, rule"
-            f" from flip where {where}"
-        )
-        return [
-            Flip(
-                seq,
-                check,
-                service,
-                host,
-                at,
-                STATES[before],
-                STATES[after],
-                reason,
-                unpack_values(vals),
-                rule_hash,
-                rule,
-            )
-            for seq, check, service, host, at, before, after, reason, vals, rule_hash, rule in self._rows(query, values)
-        ]
+        query = f"select {FLIP_COLUMNS} from flip where {where}"
+        return flips_of(self._rows(query, values))
 
     def readings(self, check: str, since: float, limit: int = 1000) -> list[Judged]:
         """Readings of a check with at >= since, oldest first. While OK the reason is left out, see `schema`."""
@@ -80,10 +63,7 @@ class ReadingsReader:
             " join name rule on rule.id = r.rule_id"
             " where r.check_id = (select id from name where text = ?) and r.at >= ? order by r.at limit ?"
         )
-        return [
-            Judged(Reading(check, at, latency, unpack_values(vals), error), Verdict(STATES[state], reason or ""), rule)
-            for at, latency, state, vals, error, reason, rule in self._rows(query, (check, since, limit))
-        ]
+        return readings_of(check, self._rows(query, (check, since, limit)))
 
     def settled(self) -> dict[str, Settled]:
         """The settled state of every check the watch has ever known; removed checks stay until they are replaced."""
@@ -96,12 +76,7 @@ class ReadingsReader:
             "select check_key, at, latency, verdict, verdict_reason, vals, error, rule_hash"
             " from state where at is not null"
         )
-        return {
-            key: Judged(
-                Reading(key, at, latency, unpack_values(vals), error), Verdict(STATES[state], reason), rule_hash
-            )
-            for key, at, latency, state, reason, vals, error, rule_hash in self._rows(query, ())
-        }
+        return latest_of(self._rows(query, ()))
 
     def gaps(self, since: float) -> list[tuple[float, float]]:
         """Our own downtimes that ended after `since`."""
