@@ -102,13 +102,20 @@ def _severity(run: Run) -> str:
 def _change(runs: Iterable[Run]) -> str:
     """The commands that changed something, or the sentence that none did."""
     changing = [
-        f"- {inline(step.plan.title or step.plan.id)} on {step.plan.host or 'no host'} ({step.plan.risk}), "
+        f"- {_command(step)} on {step.plan.host or 'no host'} ({step.plan.risk}), "
         f"from {run.plan.runbook}: {_outcome(step)}"
         for run in runs
         for step in run.steps
         if step.plan.risk != "read" and step.state in _STARTED
     ]
     return "\n".join(changing) or "Nothing was changed: no changing command was started."
+
+
+def _command(step: RunStep) -> str:
+    """The first line that ran, as it was written; a step without one by its title."""
+    lines = (line.strip() for line in step.plan.text.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "") if step.plan.language else ""
+    return inline(first or step.plan.title or step.plan.id)
 
 
 def _reason(incident: Incident, events: Sequence[Event]) -> str:

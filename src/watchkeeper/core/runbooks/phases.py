@@ -204,7 +204,8 @@ def is_named(title: str) -> bool:
 def is_phrase(title: str) -> bool:
     """True for a title that is nothing but words of a role, such as "Resolution steps": it names no single thing."""
     text = normal(title)
-    return any(text == phrase for phrase, _ in _table()) or text in _CONTAINERS
+    stem = re.fullmatch(r"(?:verif|valid|confirm)\w*", text)
+    return stem is not None or any(text == phrase for phrase, _ in _table()) or text in _CONTAINERS
 
 
 def is_container(title: str) -> bool:

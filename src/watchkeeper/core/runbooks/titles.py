@@ -17,7 +17,19 @@ _LINK: Final = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
 _END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"(])|(?<=[。！？])\s*")
 _REFERS: Final = re.compile(
     r"^(?:it|this|that|these|those|they|he|she|which|so|but|and|however|otherwise|for example|e\.g|i\.e|note|warning|"
-    r"important|expected|output|example|see|これ|それ|这|那|注意|例)\b",
+    r"important|expected|output|example|see|これ|それ|这|那|注意|例)\b|^(?:also|never|do not|don't|if|"
+    r"when|unless|mostly|usually)\b|^(?:then|next|finally|afterwards|after that)\W*$",
+    re.IGNORECASE,
+)
+_ORDER: Final = re.compile(
+    r"^(?:please\s+|now\s+|first,?\s+|then,?\s+|next,?\s+|finally,?\s+|you can\s+)?(?:add|adjust|analy[sz]e|apply|ask|assign|"
+    r"attach|back up|bring|build|call|change|check|clean|clear|compare|configure|confirm|connect|copy|count|create|decrease|"
+    r"delete|deploy|determine|disable|download|drain|drop|edit|empty|enable|end|ensure|examine|execute|export|fetch|find|"
+    r"follow|force|free|generate|get|give|identify|import|increase|inspect|install|kill|list|load|look|lower|make|mark|"
+    r"migrate|monitor|move|open|perform|pull|purge|push|put|query|raise|read|rebuild|redeploy|release|reload|remove|rename|"
+    r"renew|replace|request|rerun|rescue|reset|resize|restart|restore|resume|retry|return|revert|review|roll|rotate|run|save|"
+    r"scale|search|send|set|show|shut|start|stop|switch|take|tell|test|trigger|truncate|try|turn|unlock|update|upgrade|"
+    r"upload|use|vacuum|validate|verify|view|wait|watch|write)\b",
     re.IGNORECASE,
 )
 
@@ -34,14 +46,16 @@ def _is_title(sentence: str) -> bool:
 
 
 def sentence_of(paragraph: str) -> str:
-    """The short sentence of a paragraph that introduces what follows: the one before a final colon, else its last; ""
-    when there is none."""
+    """The short sentence of a paragraph that introduces what follows: the last one, when it ends with a colon, asks, or
+    tells somebody to do something; "" when there is none."""
     text = plain(_LINK.sub(r"\1", " ".join(paragraph.split())))
     if not text or len(text) > 2000:
         return ""
     last = _END.split(text)[-1].strip()
     short = last.rstrip(" :：").strip()
-    return short if _is_title(short) else ""
+    # a remark that only happens to stand above a command does not say what the command does
+    introduces = not last.isascii() or last.endswith((":", "?")) or _ORDER.match(last)
+    return short if introduces and _is_title(short) else ""
 
 
 def heading_of(title: str) -> str:

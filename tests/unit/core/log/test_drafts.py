@@ -52,7 +52,7 @@ def test_an_incident_tells_what_was_done_and_how_it_was_proven() -> None:
         "duration_s": 90.0,
     }  # fmt: skip
     assert told["Change"] == (
-        "- `Restart` on app1 (change), from runbooks/web-down.md: failed, exit code 3 after 2 s. the unit is masked"
+        "- `systemctl restart shop` on app1 (change), from runbooks/web-down.md: failed, exit code 3 after 2 s. the unit is masked"
     )
     assert "shop/web was CRIT at 2025-11-13 02:13:20 UTC: status 502, expected 200" in told["Reason"]
     assert "ana: looked at it" in told["Reason"] and "step done" not in told["Reason"]
@@ -120,4 +120,4 @@ def test_code_in_outputs_and_titles_cannot_end_its_block() -> None:
     nasty = replace(STEPS[1], plan=replace(FIX, title="a`b\n# c", text="echo '```'\n# not a heading"))
     told = sections(run_entry(replace(RUN, steps=(nasty,))))
     assert "````bash\necho '```'\n# not a heading\n````" in told["Procedure"]
-    assert "``a`b # c``" in told["Change"]
+    assert "``a`b # c``" in told["Procedure"] and "- ````echo '```'````" in told["Change"]

@@ -18,6 +18,11 @@ def first(above: str, heading: str = "Resolution") -> Step:
         ("Save the settings of the press:", "Save the settings of the press"),
         ("The tray is full. Empty the tray first.", "Empty the tray first."),
         ("It has no state, so nothing is lost.", "cp a b"),
+        ("Never by hand, that cost us a weekend.", "cp a b"),
+        ("Shop and worker belong there, nobody else.", "cp a b"),
+        ("What does the press say?", "What does the press say?"),
+        ("Then restart the press.", "Then restart the press."),
+        ("Then restart the press:", "Then restart the press"),
         ("See [the plan](https://example.org/plan) of the hall:", "cp a b"),
         ("Copy [the plan](https://example.org/plan) of the hall:", "Copy the plan of the hall"),
         ("**Solution:**", "cp a b"),
@@ -37,7 +42,7 @@ def test_the_sentence_above_is_the_title_and_the_command_stays_the_id(above: str
 
 def test_a_heading_names_a_fence_only_when_it_has_one() -> None:
     text = "## Resolution\n\n### Empty it\n\n```bash\ncp a b\n```\n\nThen:\n\n```bash\ncp c d\n```\n"
-    assert [step.title for step in read_runbook(text, "t.md").steps] == ["cp a b", "Then"]
+    assert [step.title for step in read_runbook(text, "t.md").steps] == ["cp a b", "cp c d"]
 
 
 def test_a_second_paragraph_of_an_item_names_its_own_fence() -> None:
