@@ -7,6 +7,7 @@ change; `delete`, `vacuum`, `reload` and the restart of the host happen for real
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import time
@@ -444,7 +445,8 @@ def test_an_old_transaction_is_named_instead(scene: Scene) -> None:
     finally:
         held.communicate("rollback;\n", timeout=10)
     assert done.returncode == 1
-    assert "1 transactions are open for more than 0 minutes" in done.stdout
+    # a worker of autovacuum may have one open as well
+    assert re.search(r"[1-9]\d* transactions are open for more than 0 minutes", done.stdout), done.stdout
 
 
 def test_a_log_that_grew_is_rotated_and_its_writer_follows(scene: Scene) -> None:
