@@ -52,7 +52,8 @@ def test_an_incident_tells_what_was_done_and_how_it_was_proven() -> None:
         "duration_s": 90.0,
     }  # fmt: skip
     assert told["Change"] == (
-        "- `systemctl restart shop` on app1 (change), from runbooks/web-down.md: failed, exit code 3 after 2 s. the unit is masked"
+        "- `systemctl restart shop` on app1 (change), from runbooks/web-down.md: "
+        "failed, exit code 3 after 2 s. the unit is masked"
     )
     assert "shop/web was CRIT at 2025-11-13 02:13:20 UTC: status 502, expected 200" in told["Reason"]
     assert "ana: looked at it" in told["Reason"] and "step done" not in told["Reason"]
