@@ -53,6 +53,8 @@ def end_run(
     if incident.status is not Status.OPEN:
         return ended  # a person had it undone afterwards, and knows
     if run.undo is not None and state in (RunState.UNPROVEN, RunState.FAILED):
+        # whoever was called before, for the undo that waited, is told how it ended
+        session.save_incident(replace(incident, escalated_at=None))
         escalate(session, holder.current, incident.id, now, message)
     if state is RunState.UNPROVEN:
         responder.respond(session, incident, now)
