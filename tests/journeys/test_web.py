@@ -251,6 +251,14 @@ def watched(browser: Any, house: House, **options: Any) -> tuple[Any, list[str]]
     return page, heard
 
 
+def of_the_page(heard: list[str]) -> list[str]:
+    """What the page itself had to say. Chromium drops every request when a lab test beside it plugs a network in or out."""
+    if not any("ERR_NETWORK_CHANGED" in each for each in heard):
+        return heard
+    dropped = ("ERR_NETWORK_CHANGED", "htmx:afterRequest", "htmx:sendError")
+    return [each for each in heard if not any(word in each for word in dropped)]
+
+
 @pytest.mark.needs("chromium")
 def test_the_incident_in_a_browser(browser: Any, house: House, url: str) -> None:
     """A failing check appears by itself, its step waits, the button works, the lines come live, and the proof is told."""
@@ -276,7 +284,7 @@ def test_the_incident_in_a_browser(browser: Any, house: House, url: str) -> None
     assert "onerror" in page.inner_text("#run")
     audit(Axe(), page, page.url.partition("#")[0])
     assert page.title() != "owned"
-    assert heard == []
+    assert of_the_page(heard) == []
     page.context.close()
 
 
@@ -369,7 +377,7 @@ def test_a_value_is_filled_in_and_the_report_is_read(browser: Any, house: House,
     assert "It cannot act by itself as it is written. Step " in page.inner_text("main")
     page.get_by_text("Each time it matched").first.click()
     audit(Axe(), page, url + "/automation")
-    assert [each for each in heard if "NETWORK_CHANGED" not in each and "htmx:" not in each] == []
+    assert of_the_page(heard) == []
     page.context.close()
 
 
