@@ -728,43 +728,8 @@ class Dead(BaseException):
     """What a killed process does: nothing more is written."""
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("after", [*range(1, 30, 3), *range(30, 46, 2)])
-def test_a_death_anywhere_does_and_undoes_nothing_twice_and_loses_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
-    """The process ends at its nth write, and the next one goes on from the rows."""
-    desk.write(three())
-    run = desk.run(work=False)
-    write, seen = desk.store.write, 0
-
-    def counted(work):  # type: ignore[no-untyped-def]
-        nonlocal seen
-        seen += 1
-        if seen >= after:
-            raise Dead
-        return write(work)
-
-    monkeypatch.setattr(desk.store, "write", counted)
-    with contextlib.suppress(Dead):
-        desk.segments.execute(run.id)
-    monkeypatch.setattr(desk.store, "write", write)
-    found = desk.runs.get(run.id)
-    if found.state is RunState.RUNNING:
-        desk.store.write(lambda session: session.save_run(replace(session.run(run.id), state=RunState.READY)))
-    found = desk.work(run.id)
-    assert logged(desk) == ["one", "two", "three", "un-two", "un-one"]
-    assert found.state is RunState.FAILED and found.undo is not None and found.undo.verified == "good"
-    assert len(found.undo.undone) == 2
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("after", range(2, 9))
-def test_a_fix_that_failed_when_we_died_is_not_sent_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
-    desk.write("# X\n\n## Resolution\n\n" + fence({"name": "one"}, "echo one >> MARKS/log; exit 4"))
-    run = desk.run(work=False)
+def dies_and_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch, run: Run, after: int) -> Run:
+    """The process ends at its nth write, and the next one goes on from the rows; the run as it ended."""
     write, seen = desk.store.write, 0
 
     def counted(work):  # type: ignore[no-untyped-def]
@@ -780,7 +745,31 @@ def test_a_fix_that_failed_when_we_died_is_not_sent_again(
     monkeypatch.setattr(desk.store, "write", write)
     if desk.runs.get(run.id).state is RunState.RUNNING:
         desk.store.write(lambda session: session.save_run(replace(session.run(run.id), state=RunState.READY)))
-    found = desk.work(run.id)
+    return desk.work(run.id)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("after", [*range(1, 30, 3), *range(30, 46, 2)])
+def test_a_death_anywhere_does_and_undoes_nothing_twice_and_loses_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """The process ends at its nth write, and the next one goes on from the rows."""
+    desk.write(three())
+    run = desk.run(work=False)
+    found = dies_and_goes_on(desk, monkeypatch, run, after)
+    assert logged(desk) == ["one", "two", "three", "un-two", "un-one"]
+    assert found.state is RunState.FAILED and found.undo is not None and found.undo.verified == "good"
+    assert len(found.undo.undone) == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("after", range(2, 9))
+def test_a_fix_that_failed_when_we_died_is_not_sent_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    desk.write("# X\n\n## Resolution\n\n" + fence({"name": "one"}, "echo one >> MARKS/log; exit 4"))
+    run = desk.run(work=False)
+    found = dies_and_goes_on(desk, monkeypatch, run, after)
     assert logged(desk) == ["one"] and found.state is RunState.FAILED, found.message
 
 
