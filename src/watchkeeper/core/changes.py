@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ChangeKind = Literal["configuration", "commit", "run", "deployment", "log"]
+ChangeKind = Literal[
+    "configuration", "commit", "run", "deployment", "log", "package", "reboot", "image", "window", "migration"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class Suspect:
     why: str
 
 
-_KIND_WEIGHT = {"configuration": 1.0, "deployment": 1.0, "commit": 0.6, "run": 0.5, "log": 0.4}
+_KIND_WEIGHT: dict[ChangeKind, float] = {
+    "configuration": 1.0, "deployment": 1.0, "migration": 1.0, "image": 0.9, "package": 0.8, "reboot": 0.8,
+    "commit": 0.6, "run": 0.5, "window": 0.5, "log": 0.4,
+}  # fmt: skip
 _HORIZON_S = 24 * 3600.0
 _HALF_LIFE_S = 3600.0
 

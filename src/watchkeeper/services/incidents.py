@@ -111,7 +111,7 @@ class Incidents:
         entry = session.append_entry(draft)
         closed = replace(closed, entry=entry.number)
         session.save_incident(closed)
-        announce(session, self._holder.current.team, closed, "closed", now, body=words[ending])
+        announce(session, self._holder.current, closed, "closed", now, body=words[ending])
 
     def _end_run(self, session: Session, run: Run, ending: Ending, now: float) -> None:
         for step in run.steps:

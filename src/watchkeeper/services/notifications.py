@@ -7,7 +7,7 @@ import zlib
 from dataclasses import replace
 
 from watchkeeper.core.incidents.values import Event, Incident
-from watchkeeper.core.inventory.values import Team
+from watchkeeper.core.inventory.values import Inventory, Team
 from watchkeeper.core.notifications import Attempt, Message, MessageKind, Notification, next_try
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, DeliveryError, NotifierPort, Session, StorePort
@@ -15,7 +15,9 @@ from watchkeeper.services.ports import Clock, DeliveryError, NotifierPort, Sessi
 log = logging.getLogger(__name__)
 
 
-def announce(session: Session, team: Team, incident: Incident, kind: MessageKind, now: float, body: str = "") -> None:
+def announce(
+    session: Session, inventory: Inventory, incident: Incident, kind: MessageKind, now: float, body: str = ""
+) -> None:
     """Put one message about an incident into the outbox, inside the caller's transaction.
 
     The key is stable: the same message for the same opening is added once.
@@ -37,7 +39,7 @@ def announce(session: Session, team: Team, incident: Incident, kind: MessageKind
         incident=incident.id,
         severity=incident.severity,
     )
-    send(session, team, message, now)
+    send(session, inventory.team, message, now)
 
 
 def hash_of(text: str) -> int:

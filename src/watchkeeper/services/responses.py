@@ -217,7 +217,7 @@ def escalate(
     changed = replace(incident, escalated_at=now, escalated_why=why, why_not_acted=idle)
     session.save_incident(changed)
     session.add_event(Event(0, number, now, "escalated", actor, f"Escalated: {why}."))
-    announce(session, inventory.team, changed, "escalated", now, body=f"{incident.title}. Why: {why}.")
+    announce(session, inventory, changed, "escalated", now, body=f"{incident.title}. Why: {why}.")
 
 
 def say_idle(session: Session, number: int, said: str = "") -> None:

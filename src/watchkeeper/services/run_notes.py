@@ -231,7 +231,7 @@ class RunNotes:
         if run.undo is not None or (run.mode == "auto" and incident.acknowledged_at is None):
             escalate(session, self._holder.current, incident.id, now, why.rstrip("."))
         body = f"{incident.title}. Step {step.plan.id} on {step.plan.host} waits: {why} wk runs show {run.id}"
-        announce(session, self._holder.current.team, incident, "approval", now, body=body)
+        announce(session, self._holder.current, incident, "approval", now, body=body)
 
 
 def _with_values(run: Run) -> Run:

@@ -105,7 +105,7 @@ class WatchRecorder:
         self._event(session, incident.id, flip, "flip")
         opened = f"Incident {incident.id} opened, {incident.severity}."
         session.add_event(Event(0, incident.id, now, "opened", "watchkeeper", opened, flip.after))
-        announce(session, inventory.team, incident, "opened", now)
+        announce(session, inventory, incident, "opened", now)
         if incident.recurring:
             self._recurs(session, inventory, incident, now)
         self._responder.respond(session, session.incident(incident.id), now)
@@ -130,7 +130,7 @@ class WatchRecorder:
             replace(draft, service="", host=host, severity="P2", title=f"host {host} cannot be reached: {flip.reason}")
         )
         self._event(session, incident.id, flip, "opened", f"Incident {incident.id} opened on host {host}, P2.")
-        announce(session, self._holder.current.team, incident, "opened", now)
+        announce(session, self._holder.current, incident, "opened", now)
         why = Decision(False, f"no runbook answers for host {host}", cause="unreachable")
         self._responder.nobody_answers(session, incident, now, why)
 

@@ -52,10 +52,18 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
     budget = model.budget
     backup = BackupPlan(model.backup.to, model.backup.every, model.backup.keep) if model.backup else None
     heartbeat = HeartbeatPlan(model.heartbeat.url, model.heartbeat.every) if model.heartbeat else None
-    limits = (budget.per_service, budget.all)
-    trust_s = model.automation.proven_within
-    people = {name: each.role for name, each in model.people.items()}
-    team = Team(model.team, model.timezone, tuple(channels), escalation, *limits, trust_s, backup, heartbeat, people)
+    team = Team(
+        name=model.team,
+        timezone=model.timezone,
+        channels=tuple(channels),
+        escalation=escalation,
+        budget_service=budget.per_service,
+        budget_all=budget.all,
+        proven_within_s=model.automation.proven_within,
+        backup=backup,
+        heartbeat=heartbeat,
+        people={name: each.role for name, each in model.people.items()},
+    )
     return team, model
 
 
@@ -197,6 +205,7 @@ def assemble_service(file: str, root: Node, names: Names, team: TeamFile, notes:
         repository=model.repository,
         logs=tuple(model.logs),
         docs=tuple(model.docs),
+        labels=dict(model.labels),
         checks=tuple(checks),
         respond=tuple(responses),
     )

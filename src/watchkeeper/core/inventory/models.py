@@ -359,6 +359,7 @@ class ServiceFile(Strict):
     repository: Text = Field(default="", description="where its source is")
     logs: list[Filled] = Field(default_factory=list, description="its log files")
     docs: list[Filled] = Field(default_factory=list, description="documents about it")
+    labels: dict[Name, Text] = Field(default_factory=dict, description="your own words about it")
     checks: list[CheckModel] = Field(default_factory=list, description="its checks")
     respond: list[ResponseModel] = Field(default_factory=list, description="which runbook answers what")
 

@@ -157,6 +157,7 @@ class Service:
     repository: str = ""
     logs: tuple[str, ...] = ()
     docs: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     respond: tuple[Response, ...] = ()
 

@@ -6,6 +6,7 @@ Check keys and rule hashes are numbers here too: as text they make a reading hal
 from __future__ import annotations
 
 from watchkeeper.store.own_schemas import OwnSchema
+from watchkeeper.store.readings import ping_schema, rollup_schema
 
 # `journal` holds the number of the newest flip. Whoever adds flips updates it in the same transaction, so its row lock
 # makes commits happen in the order of the numbers: a reader that has seen n never finds a smaller one later.
@@ -47,7 +48,8 @@ create table watch.seen (check_key text primary key, at double precision not nul
 create table watch.owner (check_id integer primary key, node text not null);
 """
 # What leads from one version to the next: migrations[n] turns version n into n + 1.
-SCHEMA = OwnSchema("watch", "The readings store", 1, {0: _TABLES})
+_MIGRATIONS = {0: _TABLES, 1: rollup_schema.POSTGRESQL, 2: ping_schema.POSTGRESQL}
+SCHEMA = OwnSchema("watch", "The readings store", 3, _MIGRATIONS)
 
 SETTLED = (
     "select name.text, s.state, s.since, s.recent, s.good_in_row, s.reason"

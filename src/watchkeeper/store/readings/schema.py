@@ -14,8 +14,9 @@ from pathlib import Path
 
 from watchkeeper.core.checks import State, Value
 from watchkeeper.core.errors import Invalid
+from watchkeeper.store.readings import ping_schema, rollup_schema
 
-VERSION = 1
+VERSION = 3
 
 _TABLES = """
 create table meta (name text primary key, value text not null) without rowid;
@@ -44,7 +45,7 @@ create index ping_of_check on ping (check_key, at);
 create table seen (check_key text primary key, at real not null) without rowid;
 """
 # What leads from one version to the next: MIGRATIONS[n] turns version n into n + 1.
-MIGRATIONS: dict[int, str] = {0: _TABLES}
+MIGRATIONS: dict[int, str] = {0: _TABLES, 1: rollup_schema.SQLITE, 2: ping_schema.SQLITE}
 
 STATES = (State.OK, State.WARN, State.CRIT, State.UNKNOWN)
 NUMBERS = {state: number for number, state in enumerate(STATES)}

