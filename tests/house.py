@@ -38,7 +38,7 @@ class House:
         page.chmod(0o755)
         self.write(
             "watchkeeper.yaml",
-            "team: Test\ntimezone: UTC\nchannels:\n  duty: {script: tools/page.sh, timeout: 10s}\n"
+            "team: Test\ntimezone: UTC\ngroup_within: 0s\nchannels:\n  duty: {script: tools/page.sh, timeout: 10s}\n"
             f"defaults: {{every: {every}}}\n",
         )
         self.write("hosts.yaml", "hosts: {app1: {local: true}}\n")

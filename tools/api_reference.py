@@ -52,7 +52,16 @@ curl --unix-socket ops/.watchkeeper/main.sock http://localhost/api/v1/health
 
 """
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "How it stands": ("/health", "/status", "/checks", "/doctor", "/backups", "/notifications", "/changes"),
+    "How it stands": (
+        "/health",
+        "/status",
+        "/checks",
+        "/availability",
+        "/doctor",
+        "/backups",
+        "/notifications",
+        "/changes",
+    ),
     "Incidents": ("/incidents",),
     "Runbooks and runs": ("/runbooks", "/runs"),
     "Grants and automation": ("/grants", "/automation", "/proofs"),
@@ -66,6 +75,11 @@ ANSWERS: Mapping[str, str] = {
     "GET /status": "`status`: [the status](#status)",
     "GET /checks": "`checks`: list of [checks](#check)",
     "POST /checks/ask": "`checks`: list of [checks](#check), asked now",
+    "GET /availability": "`availability`: one for each service, with `service`, `span_s`, `up_s`, `degraded_s`, `down_s`, "
+    "`maintenance_s`, `unknown_s`, `unwatched_s`, `available`, `shares`, and the same for each of its `checks`; `since`, "
+    "`until`",
+    "GET /checks/{key}/series": "`series`: `at`, `count`, `p50`, `p95`, `p99`, `avg`, `min`, `max` and `states` of each slot "
+    "that holds readings; `check`, `name`, `slot_s`, `since`, `until`",
     "GET /doctor": "`doctor`: list of [findings](#finding)",
     "POST /doctor/channels": "`tests`: one `channel`, `ok` (null: not known yet), `sentence`, `duration_s` for each",
     "GET /notifications": "`notifications`: list of [notifications](#notification), newest first",
@@ -118,6 +132,9 @@ MEANINGS: Mapping[str, str] = {
     "GET /backups": "how our own backup stands",
     "GET /status": "the whole truth of one moment",
     "GET /checks": "every check with its newest reading",
+    "GET /availability": "how long services were up, degraded, down, under maintenance or unknown; `since`: `30d`, a date "
+    "or a time",
+    "GET /checks/{key}/series": "percentiles of one measured name in even slots, for charts; `points`: at most 2000",
     "POST /checks/ask": "ask now: keys (`shop/web`), services, or all",
     "GET /doctor": "is watchkeeper itself well",
     "POST /doctor/channels": "send a marked test message through the outbox: on one `channel`, or on all",

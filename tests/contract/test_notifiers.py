@@ -197,8 +197,10 @@ def test_webhook_signature_can_be_checked_with_the_shared_secret(receiver: Recei
     channel = hook(receiver, "accept", suffix="#secret:room-key")
     Notifiers(".", {"room-key": "not for logs"}.__getitem__).send(channel, MESSAGE)
     taken = receiver.taken[0]
-    expected = hmac.new(b"not for logs", taken.body, hashlib.sha256).hexdigest()
+    stamp = taken.headers["x-watchkeeper-timestamp"]
+    expected = hmac.new(b"not for logs", f"{stamp}.".encode() + taken.body, hashlib.sha256).hexdigest()
     assert taken.headers["x-watchkeeper-signature"] == f"sha256={expected}"
+    assert abs(int(stamp) - time.time()) < 60, "an old copy can be told from a new one"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ import pytest
 
 from watchkeeper.adapters.probes import Probes, Tools
 from watchkeeper.adapters.probes.command import number_in
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks import Reading
 from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.inventory.values import Check, Database, Host, Probe
@@ -607,8 +608,15 @@ class KnownPings:
     def last_ping(self, check: str) -> tuple[Ping | None, Ping | None]:
         return self._pings if check == "shop/heartbeat" else (None, None)
 
+    def pings(self, check: str, limit: int = 200) -> list[Ping]:
+        known = {ping.at: ping for ping in self.last_ping(check) if ping is not None}
+        return [known[at] for at in sorted(known)]
+
     def first_seen(self, check: str, now: float) -> float:
         return self._seen
+
+    def alerts(self, check: str) -> list[Alert]:
+        return []
 
 
 def at(text: str) -> float:

@@ -21,8 +21,6 @@ from watchkeeper.core.errors import WatchkeeperError
 from watchkeeper.services.ports import Ping
 from watchkeeper.store.places import ReadingsReading, ReadingsWriting
 
-DAY_S = 86_400.0
-
 
 @pytest.fixture(params=["file", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
@@ -131,24 +129,12 @@ def test_pings_are_kept(place: Place, writer: ReadingsWriting) -> None:
     assert place.execute("select count(*) from watch.ping where check_key = 'a'")[0][0] <= 1002
 
 
-def test_old_readings_go_in_slices_and_flips_stay(place: Place, reader: ReadingsReading) -> None:
-    store = place.writer(keep_s=14 * DAY_S)
-    old = [judged("a", NOW - 20 * DAY_S + number) for number in range(500)]
-    store.write([*old, judged("a", NOW)], [flip("a", NOW - 20 * DAY_S)], {"a": Settled(State.OK, NOW)})
-    assert store.prune(NOW, slice_rows=300) == 300
-    assert store.prune(NOW, slice_rows=300) == 200
-    assert store.prune(NOW, slice_rows=300) == 0
-    assert len(reader.readings("a", 0)) == 1 and len(reader.flips(0)) == 1
-    store.close()
-
-
 def test_the_number_of_raw_readings_is_bounded(place: Place, reader: ReadingsReading) -> None:
     store = place.writer(keep_rows=1000)
     for start in range(0, 8000, 500):
         store.write([judged("a", NOW + start + number) for number in range(500)], [], {})
-    rows = reader.readings("a", 0, limit=10_000)
-    assert len(rows) <= 2000
-    assert rows[-1].reading.at == NOW + 7999
+    assert place.execute("select count(*) from watch.reading")[0][0] <= 2000
+    assert reader.readings("a", 0, limit=10_000)[-1].reading.at == NOW + 7999
     store.close()
 
 

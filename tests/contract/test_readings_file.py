@@ -42,7 +42,7 @@ def test_a_file_of_a_newer_program_is_refused_and_not_touched(path: Path) -> Non
     with closing(sqlite3.connect(path)) as other:
         other.execute("pragma user_version = 7")
     before = path.read_bytes()
-    with pytest.raises(Invalid, match=r"newer watchkeeper \(its version is 7, this program knows 1\)"):
+    with pytest.raises(Invalid, match=r"newer watchkeeper \(its version is 7, this program knows 3\)"):
         ReadingsWriter(path)
     with pytest.raises(Invalid, match="newer"):
         ReadingsReader(path).flips(0)

@@ -68,6 +68,8 @@ class Quiet:
     def readings(self, check: str, since: float, limit: int = 1000) -> list[Judged]:
         return self.good.get(check, [])
 
+    def fixed(self, checks: list[str]) -> None: ...
+
     def nudge(self) -> None: ...
 
     def cancel(self, run: int) -> None: ...
@@ -104,7 +106,7 @@ class Desk:
         self.runs = Runs(self.store, self.evidence, quiet, steps, self.responder, self.holder, self.clock, measurer)  # type: ignore[arg-type]
         self.approvals = Approvals(self.store, quiet, self.responder, self.holder, self.clock, measurer)  # type: ignore[arg-type]
         self.grants = Grants(self.store, self.responder, self.holder, self.clock, measurer.pinner)
-        self.incidents = Incidents(self.store, quiet, None, self.holder, self.clock)  # type: ignore[arg-type]
+        self.incidents = Incidents(self.store, quiet, quiet, self.holder, self.clock)  # type: ignore[arg-type]
         self.deadlines = Deadlines(self.store, quiet, quiet, self.responder, self.holder, self.clock)  # type: ignore[arg-type]
         self.cancelling = Cancelling(self.store, steps, self.clock)
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -73,6 +73,12 @@ class Journal:
         return []
 
 
+class NoWatch:
+    """Nothing is asked at once here."""
+
+    def fixed(self, checks: Sequence[str]) -> None: ...
+
+
 class NoEngine:
     """Nothing runs by itself: the test takes up ready runs."""
 
@@ -96,7 +102,8 @@ class Desk:
         self.ops, self.state, self.data = root / "ops", root / "state", root / "data"
         for folder in (self.ops / "services", self.ops / "runbooks", self.state, self.data):
             folder.mkdir(parents=True)
-        (self.ops / "watchkeeper.yaml").write_text("team: Test\nautomation: {proven_within: 90d}\n")
+        steady = "defaults: {flapping: false}\n"  # what recovers is closed at once, not when it stayed well for a while
+        (self.ops / "watchkeeper.yaml").write_text(f"team: Test\nautomation: {{proven_within: 90d}}\n{steady}")
         (self.ops / "hosts.yaml").write_text(
             "hosts: {app1: {local: true}, far: {ssh: nobody@127.0.0.1, port: 9}}\n"  # nothing listens on port 9
         )
@@ -130,7 +137,8 @@ class Desk:
         self.approvals = Approvals(self.store, engine, responder, self.holder, self.clock, measurer)
         self.grants = Grants(self.store, responder, self.holder, self.clock, measurer.pinner)
         self.automation = Automation(self.store, self.clock)
-        self.incidents = Incidents(self.store, self.journal, None, self.holder, self.clock)  # type: ignore[arg-type]
+        watch: Any = NoWatch()
+        self.incidents = Incidents(self.store, self.journal, watch, self.holder, self.clock)
         self.reports = AutomationReports(self.store, responder, self.holder, self.clock)
         return self
 

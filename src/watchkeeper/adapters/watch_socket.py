@@ -1,7 +1,9 @@
 """The watch's Unix socket: one JSON object per line each way.
 
-Requests: ``{"do": "ask", "checks": [keys]}``, ``{"do": "status"}``, ``{"do": "reload"}``, ``{"do": "nodes", "nodes": [ids]}``
-and ``{"do": "ping", "check", "at", "status", "note"}``.
+Requests: ``{"do": "ask", "checks": [keys]}``, ``{"do": "status"}``, ``{"do": "reload"}``, ``{"do": "nodes", "nodes": [ids]}``,
+``{"do": "fixed", "checks": [keys]}``, ``{"do": "changed", "checks": {key: epoch seconds}}``
+``{"do": "ping", "check", "at", "status", "note", "rid", "exit_code", "duration_s", "body", "source"}`` and
+``{"do": "alerts", "alerts": [...]}``.
 Answers: ``{"ok": ...}`` or ``{"error": {"kind", "sentence", "hint"}}``.
 
 `serve` is the side of the watch; `WatchClient` is the side of main and blocks. The socket file is 0600: whoever may
@@ -17,11 +19,14 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from watchkeeper.core import errors
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks import Judged, Reading, State, Verdict
+from watchkeeper.core.checks.heartbeats import RUN_ID_LENGTH, STATUSES
 from watchkeeper.services.ports import Ping
 
 log = logging.getLogger(__name__)
@@ -41,9 +46,15 @@ class Askable(Protocol):
 
     async def ping(self, ping: Ping) -> None: ...
 
+    async def take_alerts(self, alerts: Sequence[Alert]) -> None: ...
+
     async def reload(self) -> None: ...
 
     async def assign(self, nodes: Sequence[str]) -> None: ...
+
+    async def fixed(self, keys: Sequence[str]) -> None: ...
+
+    async def changed(self, checks: Mapping[str, float]) -> None: ...
 
     def status(self) -> Mapping[str, object]: ...
 
@@ -139,8 +150,26 @@ async def _do(request: Mapping[str, Any], watch: Askable) -> object:
         case "ping":
             await watch.ping(_ping(request))
             return True
+        case "alerts":
+            alerts = request["alerts"]
+            if not isinstance(alerts, list):
+                raise errors.Usage("alerts is a list.")
+            await watch.take_alerts([Alert(**each) for each in alerts])
+            return True
         case "reload":
             await watch.reload()
+            return True
+        case "fixed":
+            checks = request.get("checks", [])
+            if not isinstance(checks, list) or not all(isinstance(key, str) for key in checks):
+                raise errors.Usage("checks is a list of check keys.")
+            await watch.fixed(checks)
+            return True
+        case "changed":
+            changed = request.get("checks", {})
+            if not isinstance(changed, dict):
+                raise errors.Usage("checks is a map from check keys to times.")
+            await watch.changed({str(key): float(at) for key, at in changed.items()})
             return True
         case "nodes":
             nodes = request.get("nodes", [])
@@ -149,15 +178,19 @@ async def _do(request: Mapping[str, Any], watch: Askable) -> object:
             await watch.assign(nodes)
             return True
         case other:
-            known = "It knows ask, status, ping, reload, nodes."
+            known = "It knows ask, status, ping, alerts, reload, nodes."
             raise errors.Usage(f"The watch does not know the request {other!r}.", known)
 
 
 def _ping(request: Mapping[str, Any]) -> Ping:
-    status = request["status"]
-    if status not in ("success", "start", "fail"):
-        raise errors.Usage(f"A ping is success, start or fail, not {status!r}.")
-    return Ping(str(request["check"]), float(request["at"]), status, str(request.get("note", ""))[:400])
+    status, code, took = request["status"], request.get("exit_code"), request.get("duration_s")
+    if status not in STATUSES:
+        raise errors.Usage(f"A ping is success, start, fail or log, not {status!r}.")
+    return Ping(
+        str(request["check"]), float(request["at"]), status, str(request.get("note", ""))[:400],
+        str(request.get("rid", ""))[:RUN_ID_LENGTH], None if code is None else int(code),
+        None if took is None else float(took), str(request.get("body", "")), str(request.get("source", ""))[:100],
+    )  # fmt: skip
 
 
 def pack(judged: Judged) -> dict[str, object]:
@@ -199,12 +232,23 @@ class WatchClient:
 
     def ping(self, ping: Ping) -> None:
         """Hand over a heartbeat ping; returns when it is durable."""
-        what = {"do": "ping", "check": ping.check, "at": ping.at, "status": ping.status, "note": ping.note}
-        self._request(what, self._short_s)
+        self._request({"do": "ping", **asdict(ping)}, self._short_s)
+
+    def alerts(self, alerts: Sequence[Alert]) -> None:
+        """Hand over alerts of other programs; returns when they are durable. Raises `Invalid` when nobody takes them."""
+        self._request({"do": "alerts", "alerts": [asdict(each) for each in alerts]}, self._short_s)
 
     def reload(self) -> None:
         """Have the watch look at the ops repo now instead of within half a second."""
         self._request({"do": "reload"}, 30.0)
+
+    def changed(self, checks: Mapping[str, float]) -> None:
+        """Something was repaired for these checks at that time: windows of readings begin there."""
+        self._request({"do": "changed", "checks": dict(checks)}, self._short_s)
+
+    def fixed(self, checks: Sequence[str]) -> None:
+        """A fix was proven by these checks: what they did before is no flapping."""
+        self._request({"do": "fixed", "checks": list(checks)}, self._short_s)
 
     def assign(self, nodes: Sequence[str]) -> None:
         """Say which nodes there are; the watch asks what its own one owns."""

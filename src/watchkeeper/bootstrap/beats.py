@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from watchkeeper.core.errors import WatchkeeperError
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 BACKUP_S, HEARTBEAT_S, SPOOLS_S = 20.0, 1.0, 60.0
 FLIPS_S, PROOF_S, EXPIRY_S, SWEEP_S, OUTBOX_S, CHANGES_S, INVENTORY_S = 0.1, 0.25, 1.0, 2.0, 0.25, 5.0, 0.5
+KEYS_S, VITALS_S = 2.0, 5.0
+WINDOWS_S = 1.0
+EXPIRIES_S = 60.0
+ESCALATIONS_S = 1.0
 CANCELLING_S, ASKS_S = 1.0, 0.3
+LOOK_FIRST_S = 1.5
+"""So long a message waits at most for the look at what changed before it."""
 
 
 class Beats:
@@ -27,6 +35,7 @@ class Beats:
         self._daemon = daemon
         self._stopping = threading.Event()
         self._look_for_changes = threading.Event()
+        self._messages_wait = 0.0
         self._threads: list[threading.Thread] = []
         self._said: dict[str, str] = {}
 
@@ -37,17 +46,23 @@ class Beats:
             ("flips", FLIPS_S, self._flips),
             ("proof", PROOF_S, app.incidents.prove),
             ("hurry", 1.0, app.incidents.hurry),
+            ("causes", PROOF_S, app.causes.look),
             ("expiry", EXPIRY_S, app.deadlines.expire),
             ("sweep", SWEEP_S, app.recorder.sweep),
-            ("outbox", OUTBOX_S, app.outbox.deliver_due),
+            ("outbox", OUTBOX_S, self._outbox),
             ("cancelling", CANCELLING_S, app.cancelling.beat),
+            ("expiries", EXPIRIES_S, app.expiries.warn),
+            ("windows", WINDOWS_S, app.window_beat.beat),
+            ("escalations", ESCALATIONS_S, app.escalations.walk),
+            ("oncall", 2 * ESCALATIONS_S, app.oncall.hand_over),
         ]
         if self._daemon:
+            once += [("vitals", VITALS_S, app.own.vitals.look)]
             once += [("heartbeat", HEARTBEAT_S, app.own.heartbeat.beat), ("spools", SPOOLS_S, app.spools.tidy)]
             if app.joined is None:  # else everything is in PostgreSQL, which is backed up by its own tools
                 once += [("backup", BACKUP_S, app.own.backups.look)]
         loops = [(name, every_s, self._by_leader(act)) for name, every_s, act in once]
-        loops += [("inventory", INVENTORY_S, self._inventory)]
+        loops += [("inventory", INVENTORY_S, self._inventory), ("keys", KEYS_S, app.keys.publish)]
         if isinstance(app.watch, SharedWatch):
             loops += [("asks", ASKS_S, app.watch.serve)]
         for name, every_s, act in loops:
@@ -97,14 +112,24 @@ class Beats:
     def _flips(self) -> None:
         if self._app.recorder.follow():
             self._app.engine.nudge()
+            if not self._messages_wait:
+                self._messages_wait = time.monotonic() + LOOK_FIRST_S
             self._look_for_changes.set()
 
     def _changes(self) -> None:
-        look = self._by_leader(self._app.changes.look)
+        at_once = False
         while not self._stopping.is_set():
-            self._once("changes", look)
-            self._look_for_changes.wait(CHANGES_S)
+            self._once("changes", self._by_leader(partial(self._app.changes.look, at_once)))
+            if not self._look_for_changes.is_set():
+                self._messages_wait = 0.0
+            at_once = self._look_for_changes.wait(CHANGES_S)
             self._look_for_changes.clear()
+
+    def _outbox(self) -> None:
+        """While a look at what changed is under way the messages of an opening wait for it, so that they name the suspect;
+        never longer than a moment."""
+        if time.monotonic() >= self._messages_wait:
+            self._app.outbox.deliver_due()
 
     def _inventory(self) -> None:
         app = self._app

@@ -14,46 +14,67 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchkeeper.adapters.here import read_here
 from watchkeeper.adapters.hosts.blocking import BlockingHosts
+from watchkeeper.adapters.key_file import NAME as KEY_FILE
+from watchkeeper.adapters.key_file import KeyFile
 from watchkeeper.adapters.notifiers import Notifiers
 from watchkeeper.adapters.repositories.directory import DirectoryRepository, own_ssh_config
 from watchkeeper.adapters.repositories.last_good import LastGood
 from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.adapters.watch_socket import WatchClient
-from watchkeeper.bootstrap.own_life import Own, build_own
+from watchkeeper.bootstrap.own_life import Own, build_own, ping_address, process_figures
 from watchkeeper.bootstrap.state import database_url
 from watchkeeper.core.checks.values import Judged
-from watchkeeper.core.errors import Invalid, NotFound, Usage
+from watchkeeper.core.errors import Invalid, NotFound
 from watchkeeper.core.log.chain import Verification
+from watchkeeper.core.redaction import Redactor
 from watchkeeper.engine.embedded import EmbeddedEngine
 from watchkeeper.identity.callers import Door
+from watchkeeper.services.acknowledgements import Acknowledgements
 from watchkeeper.services.approvals import Approvals
 from watchkeeper.services.automation import Automation
+from watchkeeper.services.automation_month import AutomationMonths
 from watchkeeper.services.automation_report import AutomationReports
+from watchkeeper.services.availability import AvailabilityReader
 from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.cancelling import Cancelling
 from watchkeeper.services.changes import Changes
 from watchkeeper.services.deadlines import Deadlines
+from watchkeeper.services.deliveries import Deliveries
+from watchkeeper.services.delivery import Outbox, in_own_thread
 from watchkeeper.services.doctor import Doctor, Surroundings
 from watchkeeper.services.doctor.channels import ChannelTests
+from watchkeeper.services.escalations import Escalations
+from watchkeeper.services.expiries import Expiries
 from watchkeeper.services.grants import Grants
+from watchkeeper.services.heartbeats import Heartbeats
 from watchkeeper.services.history import History
 from watchkeeper.services.incidents import Incidents
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.keys import Keys
 from watchkeeper.services.locks import Locks
 from watchkeeper.services.log import Log
+from watchkeeper.services.metrics import Metrics
 from watchkeeper.services.nodes import NodeReader, SharedWatch, beside
-from watchkeeper.services.notifications import Outbox
+from watchkeeper.services.oncall import OnCall
 from watchkeeper.services.people import People
-from watchkeeper.services.ports import Clock, EnginePort, EvidencePort, Ping, Session, StorePort, WatchPort
+from watchkeeper.services.ports import Clock, EnginePort, EvidencePort, Session, StorePort, WatchPort
+from watchkeeper.services.quarantine import Quarantines
 from watchkeeper.services.responses import Responder
 from watchkeeper.services.runbooks import Runbooks
 from watchkeeper.services.runs import Runs
 from watchkeeper.services.segments import Segments
+from watchkeeper.services.series import SeriesReader
 from watchkeeper.services.spools import Spools
 from watchkeeper.services.status import StatusReader
 from watchkeeper.services.steps import StepRunner
 from watchkeeper.services.watch import WatchRecorder
+from watchkeeper.services.watch.asking import CauseAsker
+from watchkeeper.services.windows.acts import Windows
+from watchkeeper.services.windows.beat import WindowBeat
+from watchkeeper.services.windows.carrying_out import Carrier
+from watchkeeper.services.windows.past import Reclassifications
 from watchkeeper.store.places import open_evidence, open_readings_reader
 from watchkeeper.store.writer import Store
 
@@ -75,9 +96,16 @@ class Application:
     hosts: BlockingHosts
     secrets: SecretReader
     door: Door
+    keys: Keys
+    heartbeats: Heartbeats
+    metrics: Metrics
+    windows: Windows
+    window_beat: WindowBeat
+    reclassifications: Reclassifications
     people: People
     locks: Locks
     recorder: WatchRecorder
+    causes: CauseAsker
     incidents: Incidents
     runs: Runs
     approvals: Approvals
@@ -85,13 +113,22 @@ class Application:
     grants: Grants
     automation: Automation
     automation_reports: AutomationReports
+    automation_months: AutomationMonths
+    quarantines: Quarantines
+    expiries: Expiries
     runbooks: Runbooks
     changes: Changes
     log: Log
     status: StatusReader
     history: History
+    availability: AvailabilityReader
+    series: SeriesReader
     doctor: Doctor
     channel_tests: ChannelTests
+    acknowledgements: Acknowledgements
+    deliveries: Deliveries
+    oncall: OnCall
+    escalations: Escalations
     outbox: Outbox
     cancelling: Cancelling
     spools: Spools
@@ -114,17 +151,6 @@ class Application:
                 raise NotFound(f"There is no check or service {name}.", "List them: wk status.")
             wanted.extend(found)
         return self.watch.ask(wanted)
-
-    def ping(self, check: str, status: str, note: str) -> Ping:
-        """Hand a heartbeat ping to the watch; returns once it is durable there."""
-        found = self.holder.current.checks.get(check)
-        if found is None or found.probe.kind != "heartbeat":
-            raise NotFound(f"There is no heartbeat check {check}.", "Declare it with heartbeat: in services/NAME.yaml.")
-        if status not in ("success", "start", "fail"):
-            raise Usage(f"A ping is success, start or fail, not {status!r}.")
-        ping = Ping(check, self.clock(), status, note[:10_000])  # type: ignore[arg-type]
-        self.watch.ping(ping)
-        return ping
 
     def close(self) -> None:
         """Stop beats and engine, then close what is open; running spooled commands go on."""
@@ -190,10 +216,14 @@ def _assemble(
     secrets: SecretReader, hosts: BlockingHosts, evidence: EvidencePort, local: WatchClient, joined: Joined | None,
 ) -> Application:  # fmt: skip
     journal = open_readings_reader(state, database_url())
+    redact = lambda text: Redactor(secrets.known()).text(text)  # noqa: E731
     watch: WatchPort = SharedWatch(local, journal, joined.table, joined.nodes, holder) if joined else local
     reader = NodeReader(joined.nodes, holder) if joined else None
     responder = Responder(holder)
+    carrier, history = Carrier(journal, holder), History(journal, clock)
     installation = _installation(store)
+    keys = Keys(store, clock, holder, KeyFile(state / KEY_FILE))
+    keys.publish()  # makes the secret once, so that signing never writes
     steps = StepRunner(hosts, evidence, secrets.known, clock, installation)
     cancelling, spools = Cancelling(store, steps, clock), Spools(store, hosts, holder, installation, clock)
     measurer = Measurer(hosts, clock)
@@ -204,6 +234,13 @@ def _assemble(
     warnings, findings = own.life.warnings, lambda: [*own.life.findings(), *spools.findings()]
     if joined and reader:
         warnings, findings = beside(joined.nodes, reader, own.life, joined.in_force)
+    oncall = OnCall(store, holder, clock)
+    recorder = WatchRecorder(store, journal, holder, responder, clock)
+    incidents = Incidents(store, journal, watch, holder, clock)
+    acknowledgements = Acknowledgements(incidents, keys, holder)
+    status = StatusReader(
+        store, journal, watch, holder, automation, clock, warnings, reader.states if reader else tuple, oncall.glance
+    )
     return Application(
         ops=ops,
         state=state,
@@ -215,26 +252,49 @@ def _assemble(
         hosts=hosts,
         secrets=secrets,
         door=Door(store, clock, lambda: holder.current.team),
+        keys=keys,
+        heartbeats=Heartbeats(holder, journal, watch, keys, clock, lambda: ping_address(state)),
+        windows=Windows(store, journal, watch, holder, carrier, clock),
+        window_beat=WindowBeat(store, journal, watch, holder, carrier, clock),
+        reclassifications=Reclassifications(store, history, holder, clock),
         people=People(store, holder, clock),
         locks=Locks(store, holder, clock),
-        recorder=WatchRecorder(store, journal, holder, responder, clock),
-        incidents=Incidents(store, journal, watch, holder, clock),
+        recorder=recorder,
+        causes=CauseAsker(store, watch, holder, recorder, clock),
+        incidents=incidents,
         runs=Runs(store, evidence, engine, steps, responder, holder, clock, measurer),
         approvals=Approvals(store, engine, responder, holder, clock, measurer),
         deadlines=Deadlines(store, journal, engine, responder, holder, clock),
         grants=Grants(store, responder, holder, clock, measurer.pinner),
         automation=automation,
         automation_reports=AutomationReports(store, responder, holder, clock),
+        automation_months=AutomationMonths(store, holder, clock),
+        quarantines=Quarantines(store, holder, clock),
+        expiries=Expiries(store, journal, own.backups.state, holder, clock),
         runbooks=Runbooks(holder),
-        changes=Changes(store, hosts, repository, holder, clock),
+        changes=Changes(store, hosts, repository, holder, clock, read_here, str(ops), redact),
         log=Log(store, store.verify_log, holder, clock),
-        status=StatusReader(
-            store, journal, watch, holder, automation, clock, warnings, reader.states if reader else tuple
+        status=status,
+        metrics=Metrics(status, own.vitals, store, process_figures),
+        history=history,
+        availability=AvailabilityReader(store, history, holder, clock),
+        series=SeriesReader(journal, holder),
+        doctor=Doctor(
+            store,
+            journal,
+            watch,
+            hosts,
+            holder,
+            _surroundings(store, state),
+            clock,
+            lambda: [*findings(), *oncall.findings()],
         ),
-        history=History(journal, clock),
-        doctor=Doctor(store, journal, watch, hosts, holder, _surroundings(store, state), clock, findings),
         channel_tests=ChannelTests(store, holder, clock),
-        outbox=Outbox(store, Notifiers(str(ops), secrets.value), holder, clock),
+        acknowledgements=acknowledgements,
+        deliveries=Deliveries(store, holder, clock),
+        oncall=oncall,
+        escalations=Escalations(store, holder, clock),
+        outbox=Outbox(store, Notifiers(str(ops), secrets.value), holder, clock, in_own_thread, acknowledgements.linked),
         cancelling=cancelling,
         spools=spools,
         engine=engine,

@@ -39,6 +39,15 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / 86400:.0f} days"
 
 
+def read_time(text: str) -> float | None:
+    """Epoch seconds of an ISO time as ``2026-12-01T09:00:00Z`` (without a zone: UTC) or a date; None for another text."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+
+
 def utc_words(at: float | None) -> str:
     """An epoch time for people who read a record later: ``2026-11-21 10:20:24 UTC``."""
     return "an unknown time" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from watchkeeper.programs import logs
 from watchkeeper.programs.following import follow_supervisor
 
 log = logging.getLogger("watchkeeper.main")
@@ -27,9 +28,7 @@ DEFAULT_PORT = 8600
 def main(arguments: list[str] | None = None) -> int:
     """Run main until SIGTERM; returns its exit code (5: the state is locked, 2: wrong files)."""
     options = _options(arguments)
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s main %(levelname)s %(message)s", stream=sys.stderr
-    )
+    logs.set_up("main", options.log_level, options.log_format)
     logging.getLogger("django.request").setLevel(logging.ERROR)  # a refused request is told to its caller
     follow_supervisor()
     from watchkeeper.core.errors import Locked, WatchkeeperError
@@ -44,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     except WatchkeeperError as error:
         print(f"wk up: {error}", file=sys.stderr)
         return 5 if isinstance(error, Locked) else 2
+    from watchkeeper.adapters.known_secrets import KnownSecrets
     from watchkeeper.bootstrap.main import open_application, start_beats
 
     try:
@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     except WatchkeeperError as error:
         print(f"wk up: {error}", file=sys.stderr)
         return 5 if isinstance(error, Locked) else 2
+    logs.hide_by(KnownSecrets(app.secrets.known).redact_now)
     app.web_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     code = 0
     try:
@@ -73,7 +74,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--ops", required=True)
     parser.add_argument("--state", required=True)
     parser.add_argument("--port", type=int, default=None)
-    parser.add_argument("--log-level", default="info")
+    logs.add_arguments(parser)
     return parser.parse_args(arguments)
 
 
@@ -108,7 +109,8 @@ async def _serve(state: Path, listener: socket.socket) -> None:
 
     unix = _unix_listener(state / "main.sock")
     common: dict[str, Any] = {
-        "log_level": "warning", "access_log": False, "lifespan": "off", "timeout_graceful_shutdown": 2, "server_header": False,
+        "log_level": "warning", "log_config": None, "access_log": False,
+        "lifespan": "off", "timeout_graceful_shutdown": 2, "server_header": False,
         "proxy_headers": False, "h11_max_incomplete_event_size": 65_536,
     }  # fmt: skip
     servers = [uvicorn.Server(uvicorn.Config(Doorway(build_asgi(), way), **common)) for way in ("unix", "tcp")]

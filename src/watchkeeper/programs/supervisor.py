@@ -63,9 +63,7 @@ class Program:
     def replace_frozen(self) -> None:
         """Kill it when it answered once and then nobody for too long; `look` finds it ended and starts it again."""
         if self.child is not None and self.answered is not None and time.monotonic() - self.answered > FROZEN_S:
-            print(
-                f"wk up: {self.name} has answered nobody for {FROZEN_S:g} s; it is killed", file=sys.stderr, flush=True
-            )
+            _say(f"{self.name} has answered nobody for {FROZEN_S:g} s; it is killed", self.command)
             self.child.kill()
 
     def look(self) -> int | None:
@@ -89,7 +87,7 @@ def main(arguments: list[str]) -> int:
     try:
         lock_state(state, "up.lock")
     except WatchkeeperError as error:
-        print(f"wk up: {error}", file=sys.stderr, flush=True)
+        _say(str(error), arguments)
         return REFUSED if isinstance(error, Locked) else WRONG
     programs = [Program(name, arguments) for name in PROGRAMS]
     stopping: list[int] = []
@@ -104,12 +102,12 @@ def main(arguments: list[str]) -> int:
         for program in programs:
             ended = program.look()
             if ended is not None:
-                print(f"wk up: {program.name} ended with {_word(ended)}", file=sys.stderr, flush=True)
+                _say(f"{program.name} ended with {_word(ended)}", arguments)
                 if ended in (REFUSED, WRONG) and program.starts == 1:
                     code = ended
                     stopping.append(0)
             elif program.child is None and time.monotonic() >= program.due:
-                print(f"wk up: {program.name} is started again", file=sys.stderr, flush=True)
+                _say(f"{program.name} is started again", arguments)
                 program.start()
     manager.tell("STOPPING=1")
     _stop(programs)
@@ -128,6 +126,21 @@ def _care(manager: ServiceManager, programs: list[Program], state: Path, ready: 
     elif not ready and all(program.child is not None for program in programs):
         manager.tell("EXTEND_TIMEOUT_USEC=30000000")  # a schema change may take its time; ending programs may not
     return ready or all_answer
+
+
+def _say(sentence: str, arguments: list[str]) -> None:
+    """One line on standard error, as JSON where the programs log so; the logging of Python would double our size."""
+    form = os.environ.get("WATCHKEEPER_LOG_FORMAT", "")
+    if "--log-format" in arguments[:-1]:
+        form = arguments[arguments.index("--log-format") + 1]
+    if form.lower() == "json":
+        import json
+
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        told = {"at": at, "level": "warning", "program": "supervisor", "logger": "watchkeeper", "message": sentence}
+        print(json.dumps(told), file=sys.stderr, flush=True)
+    else:
+        print(f"wk up: {sentence}", file=sys.stderr, flush=True)
 
 
 def _word(code: int) -> str:

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from watchkeeper.core.errors import Locked, WatchkeeperError
+from watchkeeper.programs import logs
 from watchkeeper.programs.following import follow_supervisor
 
 EXIT_WRONG, EXIT_LOCKED, EXIT_BUG = 2, 5, 70
@@ -30,9 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="watchkeeper.programs.watch", description="The watch over one ops repo.")
     parser.add_argument("--ops", type=Path, required=True, help="the ops repo")
     parser.add_argument("--state", type=Path, required=True, help="the state directory")
-    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    logs.add_arguments(parser)
     chosen, _others = parser.parse_known_args(arguments)  # the supervisor hands both programs the same arguments
-    _log_to_stderr(chosen.log_level)
+    logs.set_up("watch", chosen.log_level, chosen.log_format)
     follow_supervisor()
     from watchkeeper.bootstrap.state import assert_usable, lock_state
 
@@ -68,22 +69,17 @@ async def _watch(ops: Path, state: Path) -> None:
     from watchkeeper.bootstrap.watch import build_watch
 
     built = build_watch(ops, state)
+    logs.hide_by(built.hidden.redact_now)
     running = asyncio.ensure_future(built.watch.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
     log.info("watch %d over %s, state in %s", os.getpid(), ops, state)
-    async with serve(state / "watch.sock", built.watch):
+    async with serve(state / "watch.sock", built.watch), built.listener.serving():
         with contextlib.suppress(asyncio.CancelledError):
             await running
     await built.close()
     log.info("watch %d ended", os.getpid())
-
-
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
 
 
 def _allow_many_files() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from watchkeeper.core.incidents import rules
+from watchkeeper.core.incidents.values import Status
 from watchkeeper.core.runs.values import Run, RunState
 from watchkeeper.services.approvals import make_ready, void_approvals, waiting_id
 from watchkeeper.services.endings import end_run
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, EnginePort, JournalPort, Session, StorePort
+from watchkeeper.services.quarantine import ASKED, note_patience_of_check
 from watchkeeper.services.responses import Responder
 from watchkeeper.services.undoing import begin_undo
 
@@ -44,6 +47,32 @@ class Deadlines:
             self._in_transaction(number, RunState.PARKED, self._expire_one)
         for run in unproven:
             self._in_transaction(run.id, RunState.VERIFYING, self._unproven_one)
+        self._resume(now)
+
+    def _resume(self, now: float) -> None:
+        """Where somebody asked for patience and the time is over, the answer to what still fails is begun again."""
+        with self._store.read() as session:
+            over = [each.service for each in session.backoffs() if each.until_at <= now]
+        for service in over:
+            self._store.write(partial(self._resume_one, service=service, now=now))
+            self._engine.nudge()
+
+    def _resume_one(self, session: Session, service: str, now: float) -> None:
+        if session.backoff(service, now) is not None:
+            return
+        session.end_backoff(service)
+        for incident in session.incidents(Status.OPEN, limit=500):
+            if incident.service != service:
+                continue
+            for check in incident.checks:
+                note_patience_of_check(session, incident, check.check, check.reason, now)
+            if session.backoff(service, now) is not None:
+                return  # it says so still
+            for run in session.runs((RunState.PARKED,), incident=incident.id):
+                if run.mode == "auto" and ASKED in run.parked_why:
+                    void_approvals(session, run, "expired", "watchkeeper", now)
+                    make_ready(session, session.run(run.id))
+            self._responder.respond(session, incident, now, again=True)
 
     def _in_transaction(self, number: int, state: RunState, act: Callable[[Session, Run], None]) -> None:
         def work(session: Session) -> None:

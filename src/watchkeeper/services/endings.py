@@ -12,6 +12,7 @@ from watchkeeper.core.runs.values import ENDED, Run, RunState, StepState
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.locks import let_incident_go
 from watchkeeper.services.ports import Session
+from watchkeeper.services.quarantine import note_end
 from watchkeeper.services.responses import Responder, escalate
 
 
@@ -46,6 +47,7 @@ def end_run(
         session.save_run(ended)
         return ended
     session.save_run(ended)
+    note_end(session, ended, now)
     session.add_event(
         Event(0, run.incident, now, "run", run.actor, f"Run {number}: {message}.", detail={"run": number})
     )

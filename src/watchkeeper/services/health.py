@@ -70,6 +70,8 @@ class Health:
         self._monotonic = monotonic
         self._started = monotonic()
         self._progress = _Progress(None, self._started)
+        self.more: list[Callable[[], str]] = []
+        """Other looks at ourselves: each says what is stuck, or ""."""
 
     def faults(self) -> list[str]:
         """What is stuck, the watch first; empty when watchkeeper is alive as a whole."""
@@ -77,6 +79,7 @@ class Health:
         found = [self._watching(), *self._pulse.stuck(), disk]
         if not disk:
             found += self._outbox()
+            found += [look() for look in self.more]
         return [each for each in found if each]
 
     def _watching(self) -> str:
@@ -100,7 +103,7 @@ class Health:
         """Messages that wait for nobody, or reached nobody although every channel was tried."""
         now = self._clock()
         with self._store.read() as session:
-            waiting = session.notifications(undelivered=True)
+            waiting = [each for each in session.notifications(undelivered=True) if each.folded_into is None]
         late = [each for each in waiting if not each.failed and now - each.due_at > WAITS_S]
         lost = [each for each in waiting if each.failed and now - each.created_at > UNDELIVERED_S]
         found = []

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from watchkeeper.core.checks.values import Flip, Judged, Settled, State
+from watchkeeper.core.readings.availability import Availability, Span, Timeline, merged_spans, split, split_together
 from watchkeeper.services.ports import Clock
 
 DAY_S = 86400.0
+UNSEEN_S = 30.0
+"""A watch that has not marked itself alive for longer sees nothing now."""
+AGAIN_S = 2.0
+HOLES_S, HOLES_SINCE_S = 600.0, 400 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +54,29 @@ class PastPort(Protocol):
     def readings(self, check: str, since: float, limit: int = 1000) -> list[Judged]: ...
 
 
+class AvailabilityPort(PastPort, Protocol):
+    """What availability needs besides."""
+
+    def turns(self, after: int) -> list[tuple[int, str, float, State, State]]:
+        """(seq, check, at, before, after) of all flips with seq > after, in their order."""
+        ...
+
+    def last_alive(self) -> float | None:
+        """When the watch marked last that it lives."""
+        ...
+
+    def holes(self, since: float, least_s: float = 7200.0) -> dict[str, list[tuple[float, float]]]:
+        """By check: times in which nobody asked it, between readings that are folded."""
+        ...
+
+
 class History:
     """Reads the past. Nothing is counted as up that nobody saw: gaps are UNKNOWN, before the first reading is None."""
 
-    def __init__(self, past: PastPort, clock: Clock) -> None:
+    def __init__(self, past: AvailabilityPort, clock: Clock) -> None:
         self._past = past
         self._clock = clock
+        self._lines = Lines(past)
 
     def newest_flip(self) -> int:
         """The number of the newest flip, for live views."""
@@ -61,6 +85,35 @@ class History:
     def readings(self, check: str, since: float, limit: int = 5000) -> list[Judged]:
         """Readings of one check, oldest first."""
         return self._past.readings(check, since, limit)
+
+    def splits(
+        self, checks: Collection[str], since: float, until: float, planned: Mapping[str, Sequence[Span]] | None = None,
+        every_s: Mapping[str, float] | None = None,
+    ) -> dict[str, Availability]:  # fmt: skip
+        """How long each check was up, degraded, down, under maintenance or unknown within [since, until).
+
+        planned: by check, spans of planned maintenance. every_s: how often each is asked; what is asked seldom has pauses.
+        Time that has not come yet does not count.
+        """
+        end = min(until, self._clock())
+        lines = self._lines.of(checks, end, every_s or {})
+        given = planned or {}
+        return {check: split(lines[check], min(since, end), end, given.get(check, ())) for check in checks}
+
+    def split_together(
+        self, groups: Mapping[str, Collection[str]], since: float, until: float,
+        planned: Mapping[str, Sequence[Span]] | None = None, every_s: Mapping[str, float] | None = None,
+    ) -> dict[str, Availability]:  # fmt: skip
+        """The same for named groups of checks, each as the worst of its checks; planned: by check."""
+        end = min(until, self._clock())
+        lines = self._lines.of({check for checks in groups.values() for check in checks}, end, every_s or {})
+        given = planned or {}
+        return {
+            name: split_together(
+                [lines[check] for check in checks], min(since, end), end, [given.get(check, ()) for check in checks]
+            )
+            for name, checks in groups.items()
+        }
 
     def worst(self, groups: Mapping[str, Collection[str]], since: float, until: float) -> dict[str, list[Stretch]]:
         """For each named group of checks: its worst state over [since, until), without overlaps, oldest first."""
@@ -78,6 +131,72 @@ class History:
             name: fold([*(s for check in checks for s in lines[check]), *gaps], since, until)
             for name, checks in groups.items()
         }
+
+
+class Lines:
+    """The timeline of every check, kept in memory: only new flips are read, and only what they change is made anew."""
+
+    def __init__(self, past: AvailabilityPort) -> None:
+        self._past = past
+        self._lock = threading.Lock()
+        self._seq = 0
+        self._turns: dict[str, list[tuple[float, State, State]]] = {}
+        self._made: dict[str, Timeline] = {}
+        self._away: tuple[Span, ...] = ()
+        self._holes: dict[str, list[Span]] = {}
+        self._holes_at = self._looked_at = -math.inf
+
+    def of(self, checks: Collection[str], now: float, every_s: Mapping[str, float]) -> dict[str, Timeline]:
+        """The timelines of these checks as of `now`. One that was never asked has none and is not watched."""
+        with self._lock:
+            self._follow(now)
+            missing = [check for check in checks if check not in self._made]
+            if missing:
+                settled = self._past.settled()
+                for check in missing:
+                    self._made[check] = self._make(check, settled.get(check), every_s.get(check, 0.0))
+            lines = {check: self._made[check] for check in checks}
+        alive = self._past.last_alive()
+        if alive is None or now - alive <= UNSEEN_S:
+            return lines
+        return {check: line.with_unknown([(alive, math.inf)]) for check, line in lines.items()}
+
+    def _follow(self, now: float) -> None:
+        newest = self._past.newest_flip()
+        if newest < self._seq:  # the store was begun anew
+            self._seq, self._turns, self._made, self._holes_at = 0, {}, {}, -math.inf
+        if newest > self._seq:
+            for seq, check, at, before, after in self._past.turns(self._seq):
+                self._turns.setdefault(check, []).append((at, before, after))
+                self._made.pop(check, None)
+                self._seq = max(self._seq, seq)
+        away = tuple(merged_spans(self._past.gaps(0.0)))
+        if away != self._away:
+            self._away, self._made = away, {}
+        if now - self._holes_at > HOLES_S or now < self._holes_at:
+            self._holes_at = now
+            holes = self._past.holes(now - HOLES_SINCE_S)
+            for check in holes.keys() | self._holes.keys():
+                if holes.get(check) != self._holes.get(check):
+                    self._made.pop(check, None)
+            self._holes = holes
+        if now - self._looked_at > AGAIN_S or now < self._looked_at:  # what was never asked may begin any time
+            self._looked_at = now
+            self._made = {check: line for check, line in self._made.items() if line.starts}
+
+    def _make(self, check: str, settled: Settled | None, every_s: float) -> Timeline:
+        flips = self._turns.get(check, [])
+        turns: list[tuple[float, State]] = []
+        if flips:
+            flips.sort(key=lambda flip: flip[0])  # a downtime is noticed after it began
+            first = self._past.first_reading(check)
+            if first is not None and first < flips[0][0]:
+                turns.append((first, flips[0][1]))
+            turns += [(at, after) for at, _before, after in flips]
+        elif settled is not None:
+            turns.append((settled.since, settled.state))
+        unseen = [hole for hole in self._holes.get(check, ()) if hole[1] - hole[0] > 2 * every_s]
+        return Timeline(turns).with_unknown([*self._away, *unseen])
 
 
 def _line(

@@ -9,8 +9,9 @@ from watchkeeper.core.errors import Usage
 from watchkeeper.core.log.chain import Verification
 from watchkeeper.core.log.markdown import render_log
 from watchkeeper.core.log.values import Draft, Entry
+from watchkeeper.services.changes.suspects import entry_change
 from watchkeeper.services.inventory import InventoryHolder
-from watchkeeper.services.ports import Clock, StorePort
+from watchkeeper.services.ports import Clock, Session, StorePort
 
 EXPORT_PAGE = 500
 
@@ -55,7 +56,14 @@ class Log:
         draft = Draft(
             self._clock(), type, title.strip()[:300], actor.name, severity, sections=sections, corrects=corrects
         )
-        return self._store.write(lambda session: session.append_entry(draft))
+
+        def work(session: Session) -> Entry:
+            entry = session.append_entry(draft)
+            if corrects is None:
+                session.add_change(entry_change(entry, self._holder.current))
+            return entry
+
+        return self._store.write(work)
 
     def verify(self) -> Verification:
         """Walk the whole chain."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from watchkeeper.core import nodes as rules
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks.values import Judged, State
 from watchkeeper.core.errors import NoAnswer, NotFound, StoreAway, WatchkeeperError
 from watchkeeper.core.nodes import BEAT_S, GONE_S, GRACE_S, Node
@@ -267,6 +268,14 @@ class SharedWatch:
         """Of the watch on this node."""
         return self._local.status()
 
+    def changed(self, checks: Mapping[str, float]) -> None:
+        """Of those that this node asks; elsewhere their windows run on until the old readings have left them."""
+        self._local.changed(checks)
+
+    def fixed(self, checks: Sequence[str]) -> None:
+        """Of those that this node asks; elsewhere they count as flapping until they were quiet for a while."""
+        self._local.fixed(checks)
+
     def ping(self, ping: Ping) -> None:
         """A ping is durable for all nodes; its check is looked at by its owner."""
         self._local.ping(ping)
@@ -274,6 +283,15 @@ class SharedWatch:
         node = self._nodes.owner(check.service) if check is not None else ""
         if node and node != self._nodes.me.id:
             self._port.want(node, [ping.check])
+
+    def alerts(self, alerts: Sequence[Alert]) -> None:
+        """As the port says: the watch of this node stores them for all."""
+        self._local.alerts(alerts)
+        checks = self._holder.current.checks
+        for key in sorted({alert.check for alert in alerts} & checks.keys()):
+            node = self._nodes.owner(checks[key].service)
+            if node and node != self._nodes.me.id:
+                self._port.want(node, [key])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.runbooks.values import SAFE_VALUE
 from watchkeeper.core.runs import captures, conditions, order
 from watchkeeper.core.runs.modes import Decision
+from watchkeeper.core.runs.rate_limits import asked_for
 from watchkeeper.core.runs.values import Run, RunStep, StepState
 from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.inventory import InventoryHolder
@@ -22,6 +23,9 @@ from watchkeeper.services.turns import HostTurns
 
 log = logging.getLogger(__name__)
 HOST_TURN_S = 60.0
+LONGEST_PAUSE_S = 60.0
+"""So long a run waits between two attempts because an output asks for patience; for longer it ends."""
+LAST_OUTPUT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Performer:
         ended = self._read(run, step, watch) if step.plan.risk == "read" else self._change_in_turn(run, step, watch)
         if isinstance(ended, Outcome):
             return ended
+        if ended.state is StepState.FAILED:
+            self._notes.patience(run, ended, self._steps.last_output(ended, LAST_OUTPUT))
         value, step = self._value_of(ended)
         if not self._notes.save_ended(run, step, value):
             return Outcome("lost", step)
@@ -185,9 +191,17 @@ class Performer:
             ended = self._steps.read(begun, watch.over)
             if ended.state in (StepState.DONE, StepState.CANCELLED) or attempt == step.plan.retries:
                 return ended
-            if _over_while_waiting(step.plan.every_s, watch):
+            pause_s = self._pause(ended)
+            if pause_s > max(LONGEST_PAUSE_S, step.plan.every_s):
+                return ended
+            if _over_while_waiting(pause_s, watch):
                 return replace(ended, state=StepState.CANCELLED, message="cancelled between two attempts")
         return ended
+
+    def _pause(self, failed: RunStep) -> float:
+        """How long to wait before the next attempt: its own pause, or longer where the output asks for patience."""
+        asked = asked_for(self._steps.last_output(failed, LAST_OUTPUT), self._notes.now())
+        return max(failed.plan.every_s, asked or 0.0)
 
     def _value_of(self, step: RunStep) -> tuple[str | None, RunStep]:
         """(what the step captured, the step). Output that is no value is said on the step; later steps then ask a person."""
@@ -259,10 +273,16 @@ class Performer:
         return begun or Outcome("lost", step)
 
     def _once_more(self, run: Run, failed: RunStep, watch: Watch) -> RunStep | Outcome:
-        """A changing step that may be repeated and failed: again after its pause, as its own attempt."""
+        """A changing step that may be repeated and failed: again after its pause, as its own attempt.
+
+        Not while its output asks for more patience than a run waits for.
+        """
+        pause_s = self._pause(failed)
+        if pause_s > max(LONGEST_PAUSE_S, failed.plan.every_s):
+            return failed
         if not self._notes.save(replace(failed, state=StepState.RUNNING), run.fence):
             return Outcome("lost", failed)
-        if _over_while_waiting(failed.plan.every_s, watch):
+        if _over_while_waiting(pause_s, watch):
             return replace(failed, state=StepState.CANCELLED, message="cancelled between two attempts")
         return self._change(run, replace(failed, state=StepState.PLANNED, sent=False), watch)
 

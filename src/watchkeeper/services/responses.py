@@ -14,11 +14,20 @@ from watchkeeper.core.runs.blast_radius import foresee
 from watchkeeper.core.runs.idleness import sentence, why_idle
 from watchkeeper.core.runs.modes import Decision, over_budget, proven_too_long_ago, run_mode, valid_grant
 from watchkeeper.core.runs.planning import freeze
+from watchkeeper.core.runs.quarantine import sentence as set_aside
+from watchkeeper.core.runs.results import ranked
 from watchkeeper.core.runs.values import ENDED, Plan, Run, RunState, RunStep, StepState
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.locks import claim_incident
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Session
+from watchkeeper.services.quarantine import (
+    aside_names,
+    is_aside,
+    looping,
+    note_patience_of_check,
+    shown_by,
+)
 
 AUTOMATION_OFF = "automation_off"
 
@@ -32,13 +41,18 @@ class Responder:
     def __init__(self, holder: InventoryHolder) -> None:
         self._holder = holder
 
-    def respond(self, session: Session, incident: Incident, now: float) -> None:
-        """Start the best response that was not tried yet, unless one is at work; else say why nothing is done."""
+    def respond(self, session: Session, incident: Incident, now: float, again: bool = False) -> None:
+        """Start the best response that was not tried yet, unless one is at work; else say why nothing is done.
+
+        again: what failed because somebody asked for patience may be tried once more.
+        """
         runs = session.runs(incident=incident.id, limit=100)
         if incident.status is not Status.OPEN or any(run.state not in ENDED for run in runs):
             return
         current = [run for run in runs if run.created_at >= _opened_last(session, incident)]
-        response, refused = self._next(session, incident, current, now)
+        for check in incident.checks:
+            note_patience_of_check(session, incident, check.check, check.reason, now)
+        response, refused = self._next(session, incident, current, now, again)
         if response is None:
             self.nobody_answers(session, incident, now, refused)
             return
@@ -51,7 +65,7 @@ class Responder:
         self._start(session, incident, response, plan, now)
 
     def _next(
-        self, session: Session, incident: Incident, runs: Sequence[Run], now: float
+        self, session: Session, incident: Incident, runs: Sequence[Run], now: float, again: bool
     ) -> tuple[Response | None, Decision]:
         service = self._holder.current.services.get(incident.service)
         names = {check_name(held.check) for held in incident.checks}
@@ -60,24 +74,36 @@ class Responder:
             why = f"no runbook answers {', '.join(sorted(names))} of {incident.service}"
             return None, Decision(False, why, cause="no_runbook")
         tried = [run.response for run in runs]
-        for response in sorted(candidates, key=lambda each: len(each.to) if each.to else 999):
+        shown = shown_by(session, incident.service, names, now)
+        aside = aside_names(session, self._holder.current, (each.name for each in candidates))
+        for response in ranked(candidates, shown, aside):
             if response.name not in tried:
                 return response, Decision(True)
-        return self._again(session, incident, candidates, runs, now)
+        return self._again(session, incident, candidates, runs, now, again)
 
     def _again(
-        self, session: Session, incident: Incident, candidates: Sequence[Response], runs: Sequence[Run], now: float
+        self,
+        session: Session,
+        incident: Incident,
+        candidates: Sequence[Response],
+        runs: Sequence[Run],
+        now: float,
+        again: bool,
     ) -> tuple[Response | None, Decision]:
         """All were tried. A response that may act by itself is tried again within its own `at_most`; else it is over."""
         last = runs[0] if runs else None
         response = next((each for each in candidates if last and each.name == last.response), None)
-        if last is None or response is None or last.mode != "auto" or last.state is not RunState.UNPROVEN:
+        ended = (RunState.UNPROVEN, RunState.FAILED) if again else (RunState.UNPROVEN,)
+        if last is None or response is None or last.mode != "auto" or last.state not in ended:
             return None, Decision(False, "every runbook for this was tried and did not hold", cause="tried")
         spent = self.budget(session, response, now)
         if spent:
             return None, Decision(False, spent, cause="budget")
         if response.at_most is None:
             return None, Decision(False, f"{response.runbook} ran and did not hold", cause="tried")
+        aside = is_aside(session, response.name, last.plan.runbook_digest)
+        if aside is not None:
+            return None, Decision(False, set_aside(aside), cause="quarantine")
         return response, Decision(True)
 
     def better_answer(self, session: Session, incident: Incident, run: Run) -> Response | None:
@@ -125,6 +151,9 @@ class Responder:
         if digest != plan.runbook_digest:
             why = f"{response.runbook} was changed after this run was planned."
             return Decision(False, why, cause="changed")
+        aside = is_aside(session, response.name, digest)
+        if aside is not None:
+            return Decision(False, set_aside(aside), cause="quarantine")
         decision = valid_grant(session.grants(), response.name, digest, hosts, now)
         return (self._stale(session, response, digest, decision, now) if decision.act else None) or decision
 
@@ -175,21 +204,29 @@ class Responder:
 
     def _start(self, session: Session, incident: Incident, response: Response, plan: Plan, now: float) -> None:
         grant = self.granted(session, response, plan, now)
+        loop = looping(session, incident.service, now)
+        if loop:
+            grant = Decision(False, f"{loop}.", cause="crash_loop")
         mode = run_mode(response, grant)
         if mode == "observe":
             why = f"{response.runbook} asks to observe only"
             self.nobody_answers(session, incident, now, Decision(False, why, cause="observe"), response.name)
             return
-        why = "" if response.mode != "auto" or mode == "auto" else grant.why
+        told = response.mode == "auto" or grant.cause in ("quarantine", "crash_loop")
+        why = "" if not told or mode == "auto" else grant.why
         run = session.add_run(new_run(plan, response.name, mode, "watchkeeper", now, incident.id, grant.grant))
         claim_incident(session, run, now)
         session.save_incident(replace(session.incident(incident.id), why_not_acted=why))
-        text = f"{response.runbook} answers this: run {run.id} is planned, mode {mode}."
+        shown = shown_by(session, incident.service, {check_name(each.check) for each in incident.checks}, now)
+        words = shown[response.runbook].words if response.runbook in shown else ""
+        text = f"{response.runbook} answers this: run {run.id} is planned, mode {mode}{f'; {words} so far' if words else ''}."
         session.add_event(Event(0, incident.id, now, "run", "watchkeeper", text, detail={"run": run.id}))
         if why:
             detail: dict[str, Value] = {"run": run.id, "response": response.name, "cause": grant.cause}
             text = f"Not acting by itself: {why}"
             session.add_event(Event(0, incident.id, now, "why_not", "watchkeeper", text, detail=detail))
+        if loop:
+            escalate(session, self._holder.current, incident.id, now, loop)
 
     def nobody_answers(
         self, session: Session, incident: Incident, now: float, refused: Decision, response: str = ""

@@ -10,12 +10,15 @@ from watchkeeper.core.checks.values import Value
 from watchkeeper.core.incidents.values import Event, EventKind, Incident
 from watchkeeper.core.runs.captures import filled, with_value
 from watchkeeper.core.runs.modes import Decision
+from watchkeeper.core.runs.rate_limits import asked_for
 from watchkeeper.core.runs.values import Run, RunState, RunStep, StepState
 from watchkeeper.services.approvals import pins_of_picks, request_approvals
 from watchkeeper.services.blast_radius import Measurer
+from watchkeeper.services.changes.suspects import run_change
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import announce
 from watchkeeper.services.ports import Clock, Session, StorePort
+from watchkeeper.services.quarantine import note_patience
 from watchkeeper.services.responses import escalate, say_idle
 
 LOOK_EVERY_S = 0.15
@@ -84,6 +87,12 @@ class RunNotes:
         """Keep a step; False when somebody else has taken the run over."""
         return self._store.write(lambda session: session.save_step(step, fence))
 
+    def patience(self, run: Run, step: RunStep, output: str) -> None:
+        """When the output of a failed step asks for patience, its service gets it."""
+        now = self._clock()
+        if asked_for(output, now) is not None:
+            self._store.write(lambda session: note_patience(session, run, step, output, now))
+
     def watch(self, run: Run) -> Watch:
         """The questions of whoever follows a command of this run."""
         return Watch(self._store, run)
@@ -143,6 +152,7 @@ class RunNotes:
                 return False
             if fresh.fix_started_at is None:
                 session.save_run(replace(fresh, fix_started_at=now))
+                session.add_change(run_change(run, step, now))
             self.mark_incident(session, run, fix_started_at=now)
             if run.incident is not None:
                 say_idle(session, run.incident)

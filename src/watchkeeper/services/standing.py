@@ -12,7 +12,9 @@ from watchkeeper.services.approvals import Agreed, agreed
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.locks import deploy_lock
 from watchkeeper.services.ports import Clock, Session, StorePort
+from watchkeeper.services.quarantine import patience
 from watchkeeper.services.responses import AUTOMATION_OFF, Responder
+from watchkeeper.services.windows import maintenance_of
 
 
 class Standing:
@@ -48,7 +50,8 @@ class Standing:
             return None, Decision(False, why, cause="changed" if why else ""), Circumstances()
         decision = self._responder.granted(session, response, run.plan, now)
         grant = next((each for each in session.grants() if each.id == decision.grant), None)
-        refused = decision if response.mode == "auto" else Decision(False, cause="mode")
+        asked = response.mode == "auto" or decision.cause == "quarantine"
+        refused = decision if asked else Decision(False, cause="mode")
         budget = self._responder.budget(session, response, now) if run.fix_started_at is None else ""
         off = session.setting(AUTOMATION_OFF) or ""
         incident = session.incident(run.incident) if run.incident else None
@@ -56,9 +59,11 @@ class Standing:
         circumstances = Circumstances(
             automation_off=f"Automation is switched off: {off}." if off else "",
             acknowledged_by=f"{acknowledged} has acknowledged the incident." if acknowledged else "",
+            window=maintenance_of(session, self._holder.current, run.plan.service, _hosts(run), now),
             deploy_lock=deploy_lock(session, run.plan.service, now),
             budget=budget,
             cause=self._cause(session, incident),
+            rate_limit=patience(session, run.plan.service, now),
         )
         return grant, refused, circumstances
 
@@ -69,3 +74,8 @@ class Standing:
         if above is None or incident is None:
             return ""
         return f"{incident.service} needs {above.service or above.host}, which has incident {above.id} open: {above.title}."
+
+
+def _hosts(run: Run) -> list[str]:
+    """The hosts that a run would change something on."""
+    return sorted({step.plan.host for step in run.steps if step.plan.risk != "read"})

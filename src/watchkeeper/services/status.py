@@ -10,14 +10,16 @@ from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Incident, Status
 from watchkeeper.core.inventory.values import Inventory, Mistake
-from watchkeeper.core.notifications import Notification
+from watchkeeper.core.notifications import Notification, is_late
 from watchkeeper.core.runs.blast_radius import line
 from watchkeeper.core.runs.values import Approval, RunStep
 from watchkeeper.core.status import ServiceState, sentence, service_state, worst_state
+from watchkeeper.core.windows import Window
 from watchkeeper.services.automation import Automation
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.nodes import NodeState
 from watchkeeper.services.ports import Clock, JournalPort, StorePort, WatchPort
+from watchkeeper.services.windows import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Now:
     """The whole truth of one moment. watch: its own figures, empty when it does not answer (then `watch_down` says why).
 
     own: what is wrong with watchkeeper itself, such as a late backup; one sentence each. nodes: where there are several.
+    oncall: who is on call, "" without schedules. unmanned: when nobody is, now or soon; one sentence each.
+    muted: the windows and silences that hold.
     """
 
     at: float
@@ -54,6 +58,9 @@ class Now:
     latest: Mapping[str, Judged]
     own: tuple[str, ...] = ()
     nodes: tuple[NodeState, ...] = ()
+    oncall: str = ""
+    unmanned: tuple[str, ...] = ()
+    muted: tuple[Window, ...] = ()
 
 
 class StatusReader:
@@ -62,8 +69,10 @@ class StatusReader:
     def __init__(
         self, store: StorePort, journal: JournalPort, watch: WatchPort, holder: InventoryHolder, automation: Automation,
         clock: Clock, own: Callable[[], tuple[str, ...]] = tuple, nodes: Callable[[], tuple[NodeState, ...]] = tuple,
+        oncall: Callable[[], tuple[str, tuple[str, ...]]] = lambda: ("", ()),
     ) -> None:  # fmt: skip
         self._own = own
+        self._oncall = oncall
         self._nodes = nodes
         self._store = store
         self._journal = journal
@@ -79,7 +88,8 @@ class StatusReader:
         watch, down = self._watch_state()
         with self._store.read() as session:
             incidents = tuple(session.incidents(Status.OPEN, limit=200))
-            undelivered = tuple(each for each in session.notifications(undelivered=True) if _late(each, at))
+            muted = tuple(standing(session, inventory, at))
+            undelivered = tuple(each for each in session.notifications(undelivered=True) if is_late(each, at))
             waiting = tuple(
                 Waiting(each, run.steps[each.step], run.incident, line(run.blast_radius, each.step))
                 for each in session.approvals(pending=True)
@@ -95,7 +105,8 @@ class StatusReader:
         return Now(
             at, inventory, worst_state(services), sentence(services, incidents, runs_waiting, down, at), services, incidents,
             undelivered, waiting, self._holder.fault, self._holder.loaded.mistakes, watch, down, on, why,
-            self._journal.latest(), self._own(), self._nodes(),
+            self._journal.latest(), (*_warnings(watch), *self._own()), self._nodes(), *self._oncall(),
+            muted,
         )  # fmt: skip
 
     def _watch_state(self) -> tuple[Mapping[str, object], str]:
@@ -114,11 +125,7 @@ class StatusReader:
         return parent.id if parent else None
 
 
-def _late(notification: Notification, now: float) -> bool:
-    """Undelivered counts as such after a failed try or after ten seconds, not while it is just being sent."""
-    return (
-        notification.failed
-        or notification.tries > 0
-        or notification.position > 0
-        or now - notification.created_at > 10.0
-    )
+def _warnings(watch: Mapping[str, object]) -> tuple[str, ...]:
+    """What the watch says of itself: overload, being cut off."""
+    found = watch.get("warnings")
+    return tuple(str(each) for each in found) if isinstance(found, list) else ()

@@ -249,6 +249,13 @@ class StepRunner:
         data = self._evidence.read(step.run, step.index, step.attempt, 0, limit)
         return data.decode(errors="replace"), self._evidence.size(step.run, step.index, step.attempt)
 
+    def last_output(self, step: RunStep, limit: int) -> str:
+        """The last `limit` bytes of it."""
+        size = self._evidence.size(step.run, step.index, step.attempt)
+        return self._evidence.read(step.run, step.index, step.attempt, max(0, size - limit), limit).decode(
+            errors="replace"
+        )
+
     def cancel(self, step: RunStep) -> SpoolAnswer:
         """End a running step's process group on its host. Raises `NoAnswer` when the host cannot be reached."""
         return self._hosts.get(step.plan.host).cancel(self.spool_step(step))

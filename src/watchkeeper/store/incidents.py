@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+
+from django.db.models import Q
 
 from watchkeeper.core.errors import NotFound
-from watchkeeper.core.incidents.values import Event, Incident, Status
+from watchkeeper.core.incidents.records import Link, Task
+from watchkeeper.core.incidents.similar import PastRun
+from watchkeeper.core.incidents.values import ALIVE, Event, Incident, Status
 from watchkeeper.store import models
 from watchkeeper.store.rows import Mapper
 
 _incidents = Mapper(Incident, models.Incident, json=("checks",))
 _events = Mapper(Event, models.Event, json=("detail",))
+_tasks = Mapper(Task, models.Task)
+_links = Mapper(Link, models.Link)
 
 
 def add(using: str, incident: Incident) -> Incident:
@@ -57,6 +64,78 @@ def events(using: str, incident: int, after: int, limit: int) -> list[Event]:
     """Oldest first; after: only events with a greater id."""
     query = models.Event.objects.using(using).filter(incident=incident, pk__gt=after).order_by("id")
     return [_events.value(row) for row in query.values(*_events.columns)[:limit]]
+
+
+class IncidentRows:
+    """What `services.ports.incidents.IncidentRows` asks, on one Django connection."""
+
+    _using: str
+
+    def living_incidents(self, limit: int = 500) -> list[Incident]:
+        query = models.Incident.objects.using(self._using).filter(status__in=[each.value for each in ALIVE])
+        return [_incidents.value(row) for row in query.order_by("-id").values(*_incidents.columns)[:limit]]
+
+    def closed_since(self, service: str, host: str | None, since: float) -> list[Incident]:
+        query = models.Incident.objects.using(self._using).filter(
+            service=service, closed_at__gte=since, status=Status.CLOSED.value
+        )
+        query = query.filter(host=host) if not service else query
+        return [_incidents.value(row) for row in query.order_by("-closed_at", "-id").values(*_incidents.columns)[:100]]
+
+    def closed_between(self, since: float, until: float, limit: int = 2000) -> list[Incident]:
+        query = models.Incident.objects.using(self._using).filter(
+            closed_at__gte=since, closed_at__lt=until, status=Status.CLOSED.value
+        )
+        return [_incidents.value(row) for row in query.order_by("closed_at", "id").values(*_incidents.columns)[:limit]]
+
+    def incidents_like(self, service: str, pattern: str, limit: int = 50) -> list[Incident]:
+        closed = models.Incident.objects.using(self._using).filter(status=Status.CLOSED.value)
+        known = Q(pk__in=[])
+        if service:
+            known |= Q(service=service)
+        if pattern:
+            known |= Q(pattern=pattern)
+        query = closed.filter(known).order_by("-closed_at", "-id")
+        return [_incidents.value(row) for row in query.values(*_incidents.columns)[:limit]]
+
+    def runs_of_incidents(self, incidents: Sequence[int]) -> list[PastRun]:
+        columns = ("incident", "id", "response", "state", "created_at", "ended_at", "last_change_at")
+        query = models.Run.objects.using(self._using).filter(incident__in=list(incidents)).order_by("id")
+        return [PastRun(*row) for row in query.values_list(*columns)]
+
+    def delivered_times(self, incidents: Sequence[int]) -> list[tuple[int, float, float]]:
+        query = models.Notification.objects.using(self._using).filter(
+            incident__in=list(incidents), delivered_at__isnull=False
+        )
+        query = query.exclude(delivered_by="").exclude(kind="closed").order_by("delivered_at")
+        return list(query.values_list("incident", "created_at", "delivered_at"))
+
+    def add_task(self, task: Task) -> Task:
+        row = models.Task.objects.using(self._using).create(**_tasks.row(task))
+        return dataclasses.replace(task, id=row.pk)
+
+    def save_task(self, task: Task) -> None:
+        models.Task.objects.using(self._using).filter(pk=task.id).update(**_tasks.row(task))
+
+    def task(self, number: int) -> Task:
+        row = models.Task.objects.using(self._using).filter(pk=number).values(*_tasks.columns).first()
+        if row is None:
+            raise NotFound(f"There is no task {number}.", "`wk incidents tasks` lists the open ones.")
+        return _tasks.value(row)
+
+    def tasks(self, incident: int | None = None, open_only: bool = False, limit: int = 500) -> list[Task]:
+        query = models.Task.objects.using(self._using).order_by("id")
+        query = query.filter(incident=incident) if incident is not None else query
+        query = query.filter(done_at__isnull=True) if open_only else query
+        return [_tasks.value(row) for row in query.values(*_tasks.columns)[:limit]]
+
+    def add_link(self, link: Link) -> Link:
+        row = models.Link.objects.using(self._using).create(**_links.row(link))
+        return dataclasses.replace(link, id=row.pk)
+
+    def links(self, incident: int) -> list[Link]:
+        query = models.Link.objects.using(self._using).filter(incident=incident).order_by("id")
+        return [_links.value(row) for row in query.values(*_links.columns)[:500]]
 
 
 def _missing(number: int) -> NotFound:

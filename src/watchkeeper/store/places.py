@@ -11,15 +11,25 @@ from typing import Protocol
 
 from watchkeeper.core.checks import Flip, State
 from watchkeeper.core.errors import Invalid
+from watchkeeper.core.readings.retention import Retention
 from watchkeeper.services.ports import EvidencePort, JournalPort, Ping, ReadingsPort
+from watchkeeper.services.ports.rollups import RollupsPort
 from watchkeeper.store.readings.taken import Taken
 
 PATIENCE_S = 20.0
 """How long opening waits for a PostgreSQL that does not answer yet."""
 
 
-class ReadingsWriting(ReadingsPort, Protocol):
+class ReadingsWriting(ReadingsPort, RollupsPort, Protocol):
     """What the watch and its heartbeat probe use of the readings store. All methods block."""
+
+    def fold(self, now: float, most: int = 16) -> int:
+        """Fold some hours that are over; how many. It happens by itself while readings are written."""
+        ...
+
+    def keep(self, retention: Retention) -> None:
+        """How long readings and roll-ups are kept from now on."""
+        ...
 
     def rules(self) -> dict[str, str]: ...
 
@@ -41,7 +51,7 @@ class ReadingsWriting(ReadingsPort, Protocol):
     def close(self) -> None: ...
 
 
-class ReadingsReading(JournalPort, Protocol):
+class ReadingsReading(RollupsPort, JournalPort, Protocol):
     """What main uses of the readings store: the journal and the past."""
 
     def flips_between(self, since: float, until: float) -> list[Flip]: ...
@@ -49,6 +59,14 @@ class ReadingsReading(JournalPort, Protocol):
     def states_at(self, at: float) -> dict[str, State]: ...
 
     def first_reading(self, check: str) -> float | None: ...
+
+    def first_days(self) -> dict[str, float]: ...
+
+    def turns(self, after: int) -> list[tuple[int, str, float, State, State]]: ...
+
+    def last_alive(self) -> float | None: ...
+
+    def holes(self, since: float, least_s: float = 7200.0) -> dict[str, list[tuple[float, float]]]: ...
 
     def close(self) -> None: ...
 

@@ -11,9 +11,16 @@ from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.notifications import Attempt, Notification
 from watchkeeper.core.runs.values import Approval, Grant, Run, RunState, RunStep
 from watchkeeper.store import approvals, changes, grants, incidents, leases, log, notifications, runs, settings
+from watchkeeper.store.expiries import ExpiryRows
+from watchkeeper.store.keys import KeyRows
+from watchkeeper.store.oncall import OnCallRows
+from watchkeeper.store.quarantine import QuarantineRows
+from watchkeeper.store.windows import WindowRows
 
 
-class DjangoSession:
+class DjangoSession(
+    notifications.DeliveryRows, ExpiryRows, OnCallRows, QuarantineRows, WindowRows, incidents.IncidentRows, KeyRows
+):
     """One method per question or act; each calls the query module of its noun with this connection."""
 
     def __init__(self, using: str, node: str = ""):
@@ -136,6 +143,9 @@ class DjangoSession:
 
     def changes(self, since: float, until: float, limit: int = 200) -> list[Change]:
         return changes.find(self._using, since, until, limit)
+
+    def change_by_key(self, key: str) -> Change | None:
+        return changes.by_key(self._using, key)
 
     # operations log
     def append_entry(self, draft: Draft) -> Entry:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from watchkeeper.core.changes import Change, rank
+from watchkeeper.core.changes import Change, Relations, rank
 from watchkeeper.core.checks.values import Settled, State
 from watchkeeper.core.inventory.values import Check, Probe, Service
 from watchkeeper.core.notifications import TRIES_PER_CHANNEL, Message, Notification, next_try
@@ -100,7 +100,7 @@ def test_the_changed_file_of_the_same_service_is_the_first_suspect() -> None:
         a_change(id=5, at=NOW - 90_000),
         a_change(id=6, at=NOW + 600),
     )
-    ranked = rank((*others, a_change()), "shop", ("app1",), (), NOW)
+    ranked = rank((*others, a_change()), Relations("shop", ("app1",)), NOW)
     assert [suspect.change.id for suspect in ranked] == [1, 3, 2]
     assert ranked[0].score > ranked[1].score
 

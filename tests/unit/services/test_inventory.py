@@ -105,7 +105,9 @@ def test_a_broken_file_keeps_the_last_good_inventory_and_says_so(files: Files, c
     clock.now += 3600
     assert not after_half_a_second(holder, clock)
     assert holder.current is before
-    assert holder.fault.startswith("services/docs.yaml, line 4: expected one of clock, command, container, cpu")
+    assert holder.fault.startswith(
+        "services/docs.yaml, line 4: expected one of alert, clock, command, connectivity, container, cpu"
+    )
     assert "found the unknown key 'htp' (did you mean 'http'?) (and 1 more)." in holder.fault or (
         "found the unknown key 'htp' (did you mean 'http'?)." in holder.fault
     )

@@ -132,6 +132,9 @@ class Store:
     def ping(self, ping: Ping) -> None:
         self.pings.append(ping)
 
+    def add_pings(self, pings: Sequence[Ping], *, once: bool = False) -> None:
+        self.pings += pings
+
     def last_ping(self, check: str) -> tuple[Ping | None, Ping | None]:
         return None, None
 
@@ -558,7 +561,7 @@ def test_lateness_percentiles() -> None:
     lateness = Lateness()
     assert lateness.summary()["lateness_p99_s"] == 0.0
     for number in range(1, 1001):
-        lateness.add(number / 1000)
+        lateness.add(number / 1000, 0.0)
     assert lateness.summary() == {"lateness_p50_s": 0.501, "lateness_p99_s": 0.99, "lateness_max_s": 1.0}
 
 

@@ -13,11 +13,14 @@ import functools
 import logging
 import re
 import threading
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from watchkeeper.adapters.notifiers.body import text_body
 from watchkeeper.core.notifications import Message
 from watchkeeper.services.ports.notifiers import DeliveryError
 
@@ -28,14 +31,17 @@ LEAST_SECRET = 4
 NOTIFY_TYPES = {"closed": "success", "warning": "warning", "opened": "failure", "escalated": "failure"}
 
 
-def deliver(target: str, message: Message, *, timeout_s: float, key: str = "", directory: str = "") -> None:
+def deliver(
+    target: str, message: Message, *, timeout_s: float, key: str = "", directory: str = "",
+    options: Mapping[str, object] = MappingProxyType({}),
+) -> None:  # fmt: skip
     """Send through the plugin that the scheme of `target` names. Raises `DeliveryError`.
 
     The stable key of the message stands in the last line of the body, because most services have no other place.
     """
-    del key, directory
+    del key, directory, options
     plugin = instance(target, timeout_s)
-    body = "\n\n".join(part for part in (message.body, message.link, f"[{message.key}]") if part)
+    body = text_body(message)
     kind = NOTIFY_TYPES.get(message.kind, "info")
     call = functools.partial(plugin.notify, body=body, title=message.title, notify_type=_notify_type(kind))
     accepted, complaints = _bounded(call, timeout_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -11,17 +11,27 @@ from watchkeeper.core.inventory.values import Channel
 from watchkeeper.core.notifications import Message
 from watchkeeper.services.ports.notifiers import DeliveryError
 
-KINDS = ("script", "webhook", "apprise")
+KINDS = ("script", "webhook", "apprise", "smtp", "alertmanager")
 SECRET = "secret:"
 
 
 class Deliver(Protocol):
     """What each module offers: `deliver`. target: the channel's target with secrets filled in.
 
-    key: the signing secret, "" for none. Raises `DeliveryError`, whose sentence never holds the target.
+    key: the signing secret, "" for none. options: those of the channel, with secrets filled in. Raises `DeliveryError`,
+    whose sentence never holds the target or a secret.
     """
 
-    def __call__(self, target: str, message: Message, *, timeout_s: float, key: str, directory: str) -> None: ...
+    def __call__(
+        self,
+        target: str,
+        message: Message,
+        *,
+        timeout_s: float,
+        key: str,
+        directory: str,
+        options: Mapping[str, object],
+    ) -> None: ...
 
 
 class Notifiers:
@@ -42,20 +52,26 @@ class Notifiers:
                 f"Channel {channel.name} has the kind '{channel.kind}'; known: {', '.join(KINDS)}.", True
             )
         deliver = cast(Deliver, import_module(f"watchkeeper.adapters.notifiers.{channel.kind}").deliver)
-        target, key = self._resolve(channel)
-        deliver(target, message, timeout_s=channel.timeout_s, key=key, directory=self._directory)
+        target, key, options = self._resolve(channel)
+        deliver(target, message, timeout_s=channel.timeout_s, key=key, directory=self._directory, options=options)
 
-    def _resolve(self, channel: Channel) -> tuple[str, str]:
-        """(target, signing key) with their secrets read now: a secret that was rotated holds from the next message."""
+    def _resolve(self, channel: Channel) -> tuple[str, str, dict[str, object]]:
+        """(target, signing key, options) with their secrets read now: a secret that was rotated holds from the next message."""
         target, key_name = split_target(channel.target)
         try:
             filled = self._secret(target.removeprefix(SECRET)) if target.startswith(SECRET) else target
             key = self._secret(key_name) if key_name else ""
+            options = {name: self._filled(value) for name, value in channel.options.items()}
         except WatchkeeperError as error:
             raise DeliveryError(f"Channel {channel.name}: {error.sentence}") from None
         if not filled.strip():
             raise DeliveryError(f"Channel {channel.name} has an empty target.")
-        return filled.strip(), key
+        return filled.strip(), key, options
+
+    def _filled(self, value: object) -> object:
+        return (
+            self._secret(value.removeprefix(SECRET)) if isinstance(value, str) and value.startswith(SECRET) else value
+        )
 
 
 def split_target(target: str) -> tuple[str, str]:

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import IO
 
 from watchkeeper.adapters.notifiers.body import json_body
@@ -33,12 +35,15 @@ PASSED_ON = (
 )
 
 
-def deliver(target: str, message: Message, *, timeout_s: float, key: str = "", directory: str = ".") -> None:
+def deliver(
+    target: str, message: Message, *, timeout_s: float, key: str = "", directory: str = ".",
+    options: Mapping[str, object] = MappingProxyType({}),
+) -> None:  # fmt: skip
     """Run the script; at the deadline its whole process group is ended. Raises `DeliveryError`.
 
     The environment is small on purpose: secrets of watchkeeper's own environment do not travel along.
     """
-    del key
+    del key, options
     path = os.path.join(directory, target)
     name = os.path.basename(target)
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}

@@ -35,6 +35,8 @@ def create(tools: Tools) -> Asker:
 class HttpAsker:
     """Two clients at most (following redirects or not, verifying certificates or not), each ask its own connection."""
 
+    keeps_deadline = True
+
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._clients: dict[tuple[bool, bool], Client] = {}
@@ -42,7 +44,7 @@ class HttpAsker:
     async def ask(self, check: Check, now: float) -> Answer:
         far = self._tools.far(check)
         headers = _headers(check.probe.options)
-        if any(value.startswith("secret:") for value in headers.values()):
+        if headers and any(value.startswith("secret:") for value in headers.values()):
             headers = await self._tools.in_thread(check.timeout_s, self._revealed, headers)
         if far is not None:
             return await _ask_by_curl(check, headers, far)
@@ -77,7 +79,7 @@ class HttpAsker:
             async with request.build_streamed() as response:
                 body = bytes(await response.body_reader.read(BODY_LIMIT) or b"")
                 values = _values(response.status, body, len(body) >= BODY_LIMIT)
-                location = response.get_header("location")
+                location = response.get_header("location") if 300 <= response.status < 400 else None
         except (PyreqwestError, ValueError) as error:
             return explain(error, check, time.perf_counter() - started)
         if location is not None:
@@ -92,6 +94,8 @@ def _values(status: int, body: bytes, truncated: bool) -> dict[str, Value]:
 
 def _headers(options: Mapping[str, object]) -> dict[str, str]:
     headers = options.get("headers")
+    if not headers:
+        return {}
     return {str(name): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks import Value
 from watchkeeper.core.errors import NoAnswer
 from watchkeeper.core.inventory.values import Check, Database, Host
@@ -49,11 +50,15 @@ class Asker(Protocol):
 
 
 class Pings(Protocol):
-    """The part of the readings store that the heartbeat probe reads."""
+    """The part of the readings store that the heartbeat and alert probes read."""
+
+    def pings(self, check: str, limit: int = 200) -> list[Ping]: ...
 
     def last_ping(self, check: str) -> tuple[Ping | None, Ping | None]: ...
 
     def first_seen(self, check: str, now: float) -> float: ...
+
+    def alerts(self, check: str) -> list[Alert]: ...
 
 
 class Reader(Protocol):

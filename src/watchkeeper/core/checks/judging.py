@@ -13,20 +13,21 @@ TEXT_LIMIT = 400
 def judge(check: Check, reading: Reading) -> Verdict:
     """The verdict of one reading. `for N of M` is not counted here; `settling.settle` counts.
 
-    A rule that needs a value which was not measured gives UNKNOWN, unless a graver rule matched without it.
+    A rule that needs a value which was not measured gives UNKNOWN, unless a graver rule matched without it. A function that
+    has too few readings yet (decision 0041) does not: its rule is simply not met.
     """
     if reading.error is not None:
         return Verdict(State.UNKNOWN, reading.error)
     values = measured(reading)
     unmeasured: Rule | None = None
     for rule, state, word in ((check.crit, State.CRIT, "crit"), (check.warn, State.WARN, "warn")):
-        answer = rule.condition.holds(values) if rule is not None else False
+        answer = rule.condition.met(values, otherwise=False) if rule is not None else False
         if rule is not None and answer:
             return Verdict(state, _with_problem(rule.condition.measured(values, word), values))
         if answer is None:
             unmeasured = unmeasured or rule
     if check.ok is not None:
-        answer = check.ok.condition.holds(values)
+        answer = check.ok.condition.met(values, otherwise=True)
         if answer is False:
             return Verdict(State.WARN, _with_problem(check.ok.condition.measured(values), values))
         if answer is None:
@@ -53,7 +54,9 @@ def _with_problem(phrase: str, values: Mapping[str, Value]) -> str:
 
 
 def _fine(check: Check, values: Mapping[str, Value]) -> str:
+    told = values.get("told")  # whose word it is, where nobody was asked
+    by = f"{told[:TEXT_LIMIT]}; " if isinstance(told, str) and told else ""
     for rule, word in ((check.ok, "limit"), (check.warn, "warn"), (check.crit, "crit")):
         if rule is not None:
-            return rule.condition.measured(values, word)
+            return by + rule.condition.measured(values, word)
     return "answered"

@@ -58,11 +58,28 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Since when (epoch seconds) readings of one kind have come without a break; None while the newest is another kind.
+
+    Kept only for what a check measures in time: crit and warn with a hold, good with a recovery that must last.
+    """
+
+    crit: float | None = None
+    warn: float | None = None
+    good: float | None = None
+
+
+NO_ROWS = Rows()
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """The settled state of a check and what is needed to move it: the window of recent verdicts.
 
     recent: the newest verdict states, oldest first, bounded by the largest window of the check.
-    good_in_row: OK readings in a row. since: epoch seconds of the last flip.
+    good_in_row: readings in a row that count for the recovery. since: epoch seconds of the last flip.
+    turns: when it fell and rose by its rules, newest last, see `flapping`. flapping_since: None while it does not flap.
+    by_rules: the state by its rules alone while flapping holds another one; None when they are the same.
     """
 
     state: State
@@ -70,6 +87,10 @@ class Settled:
     recent: tuple[State, ...] = ()
     good_in_row: int = 0
     reason: str = ""
+    rows: Rows = NO_ROWS
+    turns: tuple[float, ...] = ()
+    flapping_since: float | None = None
+    by_rules: State | None = None
 
 
 @dataclass(frozen=True, slots=True)

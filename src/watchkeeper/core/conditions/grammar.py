@@ -3,8 +3,11 @@
 condition  = both { "or" both }             both = one { "and" one }
 one        = "not" one | "(" condition ")" | name operator limit | name ["not"] "in" "(" limit { "," limit } ")"
            | name ["not"] "contains" text | name                (a name that is true or false)
+           | function order ( limit | factor "usual" ) | name order factor "usual"       (factor: 2x)
+function   = call "(" name "," time ")" | "error_rate" "(" time ")" | "time_to" "(" name "," limit ")" | "full" "in"
+order      = "<" | "<=" | ">" | ">="
 operator   = "==" | "!=" | "<" | "<=" | ">" | ">="
-rule       = condition [ "for" hits "of" window ]
+rule       = condition [ "for" ( hits "of" window | hits "in a row" | time ) ]
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from watchkeeper.core.checks.kinds import Quantity
-from watchkeeper.core.conditions.errors import ConditionError, fault
+from watchkeeper.core.conditions.calls import FACTOR, ORDER, Calls
+from watchkeeper.core.conditions.errors import fault
 from watchkeeper.core.conditions.quantities import WRITTEN, Limit, fit, parse_number
 from watchkeeper.core.conditions.tokens import EXAMPLE, Token, tokenize
 from watchkeeper.core.conditions.tree import Comparison, Every, Not, Operator, Some, Tree, Truth
+from watchkeeper.core.conditions.windows import Window, counted, lasting
 
 MAX_DEPTH = 20
-MAX_WINDOW = 100
 KEYWORDS = frozenset({"and", "or", "not", "in", "contains", "for", "of", "true", "false"})
 _COMPARE: tuple[Operator, ...] = ("==", "!=", "<=", ">=", "<", ">")
 _ORDERED = ("number", "duration", "percent", "bytes", "days", "any")
@@ -43,15 +47,45 @@ class Parser:
         self._finish()
         return tree
 
-    def rule(self) -> tuple[Tree, int | None, int | None]:
-        """The whole text as a condition with an optional ``for N of M``."""
+    def rule(self) -> tuple[Tree, Window]:
+        """The whole text as a condition with an optional ``for N of M``, ``for N in a row`` or ``for 5m``."""
         tree = self._any()
-        if not self._word("for"):
-            self._finish()
-            return tree, None, None
-        hits, window = self._hits_of_window()
+        window = self._window() if self._word("for") else Window()
         self._finish()
-        return tree, hits, window
+        return tree, window
+
+    # for the part that reads functions
+
+    @property
+    def kind(self) -> str:
+        """The probe kind; "" for any."""
+        return self._kind
+
+    def ahead(self, place: int) -> Token:
+        """The token that comes `place` after the next one."""
+        return self._tokens[min(self._at + place, len(self._tokens) - 1)]
+
+    def take(self) -> Token:
+        """The next token."""
+        return self._take()
+
+    def sign(self, sign: str) -> bool:
+        """Take this sign if it comes next."""
+        return self._sign(sign)
+
+    def name(self) -> Token:
+        """A measured name."""
+        return self._name()
+
+    def quantity(self, name: str) -> Quantity:
+        """What a measured name is measured in."""
+        return self._measured[name] if self._measured is not None else "any"
+
+    def limit(self, name: Token, quantity: Quantity, example: str) -> Limit:
+        """A limit of this quantity."""
+        return self._limit(name, quantity, example)
+
+    # inside
 
     @property
     def _now(self) -> Token:
@@ -109,6 +143,9 @@ class Parser:
             self._depth -= 1
 
     def _comparison(self) -> Tree:
+        function = Calls(self).read()
+        if function is not None:
+            return function
         name = self._name()
         quantity: Quantity = self._measured[name.text] if self._measured is not None else "any"
         example = f"{name.text} {'==' if quantity in ('text', 'truth') else '<'} {WRITTEN[quantity][1]}"
@@ -120,6 +157,8 @@ class Parser:
                 raise fault(
                     f"'{operator}'", f"'==' or '!=', because {name.text} is {_called(quantity)}", token.column, example
                 )
+            if operator in ORDER and self._factor():
+                return Calls(self).usual(name.text, operator, quantity, None)
             return self._chain_end(
                 Comparison(name.text, operator, (self._limit(name, quantity, example),), quantity), operator
             )
@@ -131,6 +170,10 @@ class Parser:
         if not negated and quantity in ("truth", "any") and (quantity == "truth" or self._ends_here()):
             return Truth(name.text)
         raise fault(self._now.shown, f"a comparison of {name.text} with {_called(quantity)}", self._now.column, example)
+
+    def _factor(self) -> bool:
+        """Whether a factor such as 2x follows."""
+        return self._now.kind == "number" and FACTOR.fullmatch(self._now.text) is not None
 
     def _ends_here(self) -> bool:
         return self._now.kind == "end" or self._now.text in ("and", "or", "for", ")")
@@ -156,8 +199,6 @@ class Parser:
 
     def _name(self) -> Token:
         token = self._take()
-        if token.kind == "word" and self._now.kind == "sign" and self._now.text == "(" and token.text not in KEYWORDS:
-            raise _function(token)
         if token.kind in ("number", "text"):
             raise fault(token.shown, "a measured name on the left of the comparison", token.column, EXAMPLE)
         if token.kind != "word" or token.text.lower() in KEYWORDS:
@@ -196,16 +237,21 @@ class Parser:
         because = f", because {name.text} is {_called(quantity)}" if self._measured is not None else ""
         raise fault(token.shown, f"{WRITTEN[quantity][0]}{because}", token.column, example, meant)
 
-    def _hits_of_window(self) -> tuple[int, int]:
-        start = self._now.column
+    def _window(self) -> Window:
+        start = self._now
+        limit = parse_number(start.text) if start.kind == "number" else None
+        if limit is not None and limit.quantity == "duration":
+            return lasting(self._take().text, start.column)
         hits = self._count()
+        if self._word("in"):
+            for word in ("a", "row"):
+                if not self._word(word):
+                    raise fault(self._now.shown, "'in a row'", self._now.column, "value > 50 for 3 in a row")
+            return counted(hits, hits, f"{hits} in a row", start.column)
         if not self._word("of"):
             raise fault(self._now.shown, "'of'", self._now.column, "value > 50 for 3 of 5")
         window = self._count()
-        if not 1 <= hits <= window <= MAX_WINDOW:
-            expected = f"N of M with 1 <= N <= M <= {MAX_WINDOW}"
-            raise fault(f"'{hits} of {window}'", expected, start, "value > 50 for 3 of 5")
-        return hits, window
+        return counted(hits, window, f"{hits} of {window}", start.column)
 
     def _count(self) -> int:
         token = self._take()
@@ -216,10 +262,3 @@ class Parser:
 
 def _called(quantity: Quantity) -> str:
     return WRITTEN[quantity][0] if quantity != "text" else "text"
-
-
-def _function(token: Token) -> ConditionError:
-    if token.text.lower() in ("p50", "p90", "p95", "p99", "percentile"):
-        expected = "a measured name; percentiles come with a later version"
-        return fault(f"'{token.text}(...)'", expected, token.column, "latency < 800ms for 4 of 5")
-    return fault(f"'{token.text}(...)'", "a measured name; there are no functions", token.column, EXAMPLE)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from watchkeeper.core.checks.kinds import KINDS, Quantity
 from watchkeeper.core.checks.values import Value
 from watchkeeper.core.conditions.errors import fault
-from watchkeeper.core.conditions.grammar import MAX_WINDOW, Parser
+from watchkeeper.core.conditions.functions import Derived, is_derived
+from watchkeeper.core.conditions.grammar import Parser
 from watchkeeper.core.conditions.tokens import EXAMPLE
-from watchkeeper.core.conditions.tree import Tree, names, phrases
+from watchkeeper.core.conditions.tree import Tree, derived, names, phrases
+from watchkeeper.core.conditions.windows import Window, parse_window
 from watchkeeper.core.inventory.values import Rule
 
-_HITS = re.compile(r"\s*(\d{1,6})\s+of\s+(\d{1,6})\s*")
 RULE_EXAMPLE = "{when: status != 200, for: 2 of 3}"
 
 
@@ -39,6 +39,19 @@ class Condition:
         """Whether it is true of these values; None when a name that decides it was not measured."""
         return self.tree.holds(values)
 
+    @property
+    def derived(self) -> frozenset[Derived]:
+        """What must be derived from several readings before it can be judged."""
+        return derived(self.tree)
+
+    def met(self, values: Mapping[str, Value], otherwise: bool) -> bool | None:
+        """As `holds`; `otherwise` while all that is missing are functions that have too few readings yet."""
+        answer = self.tree.holds(values)
+        if answer is not None:
+            return answer
+        missing = [name for name in self.names if values.get(name) is None]
+        return otherwise if all(is_derived(name) for name in missing) else None
+
     def measured(self, values: Mapping[str, Value], word: str = "limit") -> str:
         """Each deciding value beside its limit: ``latency 1.24 s, limit < 0.80 s``. word: what the limit is called."""
         return "; ".join(dict.fromkeys(phrases(self.tree, values, word)))
@@ -57,11 +70,11 @@ def parse_condition(text: str, kind: str | None = None) -> Condition:
 def parse_rule(value: object, kind: str | None = None) -> Rule:
     """Read ``"value > 50 for 3 of 5"`` or ``{"when": ..., "for": "2 of 3"}``. Raises `ConditionError`.
 
-    The column of an error counts within the text that holds the condition, or ``N of M``.
+    The column of an error counts within the text that holds the condition, or what stands behind ``for``.
     """
     if isinstance(value, str):
-        tree, hits, window = Parser(value, measured_names(kind), kind or "").rule()
-        return Rule(Condition(value, tree), hits or 1, window or 1, value.strip())
+        tree, window = Parser(value, measured_names(kind), kind or "").rule()
+        return Rule(Condition(value, tree), window.hits, window.window, value.strip(), window.hold_s)
     if not isinstance(value, Mapping):
         raise fault(f"'{value}'", "a condition", 1, EXAMPLE)
     when, window_text = value.get("when"), value.get("for")
@@ -69,14 +82,10 @@ def parse_rule(value: object, kind: str | None = None) -> Rule:
         raise fault("other keys", "'when' with a condition, and 'for' with N of M", 1, RULE_EXAMPLE)
     if window_text is None:
         return parse_rule(when, kind)
-    hits, window = parse_hits(window_text)
-    return Rule(parse_condition(when, kind), hits, window, f"{when.strip()} for {hits} of {window}")
+    return windowed(parse_condition(when, kind), parse_window(window_text), str(window_text))
 
 
-def parse_hits(value: object) -> tuple[int, int]:
-    """``2 of 3`` as (2, 3). Raises `ConditionError`."""
-    match = _HITS.fullmatch(str(value))
-    hits, window = (int(match.group(1)), int(match.group(2))) if match else (0, 0)
-    if not 1 <= hits <= window <= MAX_WINDOW:
-        raise fault(f"'{value}'", f"N of M with 1 <= N <= M <= {MAX_WINDOW}", 1, "2 of 3")
-    return hits, window
+def windowed(condition: Condition, window: Window, text: str) -> Rule:
+    """The rule of a condition and of what was written behind its ``for``."""
+    said = f"{condition.text.strip()} for {text.strip()}"
+    return Rule(condition, window.hits, window.window, said, window.hold_s)

@@ -8,10 +8,13 @@ from typing import Literal
 
 from watchkeeper.core.checks.kinds import Quantity
 from watchkeeper.core.checks.values import Value
+from watchkeeper.core.conditions.functions import NEVER_S, Baseline, Derived, Function, is_derived
 from watchkeeper.core.conditions.quantities import Limit, as_number, as_text, quoted, show
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "not contains"]
 Values = Mapping[str, Value]
+NOT_YET = "is not known yet"
+"""What a reason says of a function that has too few readings."""
 
 _OPPOSITE: dict[Operator, Operator] = {
     "==": "!=",
@@ -35,12 +38,13 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A measured name against one limit, or against several with ``in``."""
+    """A measured name against one limit, or against several with ``in``. function: when the name is that of a function."""
 
     name: str
     operator: Operator
     limits: tuple[Limit, ...]
     quantity: Quantity
+    function: Function | None = None
 
     def holds(self, values: Values) -> bool | None:
         value = values.get(self.name)
@@ -79,6 +83,34 @@ class Truth:
 
     def canonical(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """A measured name against `factor` times what is usual at this hour, see `functions.Baseline`."""
+
+    name: str
+    operator: Operator
+    factor: float
+    quantity: Quantity
+    baseline: Baseline
+
+    @property
+    def parts(self) -> tuple[Tree, ...]:
+        """None: it is a whole."""
+        return ()
+
+    def limit(self, values: Values) -> float | None:
+        """The limit at this hour; None while nothing is usual yet."""
+        usual = as_number(values.get(self.baseline.canonical))
+        return None if usual is None else self.factor * usual
+
+    def holds(self, values: Values) -> bool | None:
+        measured, limit = as_number(values.get(self.name)), self.limit(values)
+        return None if measured is None or limit is None else _ORDER[self.operator](measured, limit)
+
+    def canonical(self) -> str:
+        return f"{self.name} {self.operator} {self.factor:g}x usual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +154,28 @@ class Some:
         return "(" + " or ".join(part.canonical() for part in self.parts) + ")"
 
 
-Tree = Comparison | Truth | Not | Every | Some
+Tree = Comparison | Truth | Usual | Not | Every | Some
 
 
 def names(tree: Tree) -> frozenset[str]:
     """The measured names that a condition reads."""
-    if isinstance(tree, Comparison | Truth):
+    if isinstance(tree, Comparison | Truth | Usual):
         return frozenset({tree.name})
     parts = (tree.inner,) if isinstance(tree, Not) else tree.parts
     return frozenset().union(*(names(part) for part in parts))
+
+
+def derived(tree: Tree) -> frozenset[Derived]:
+    """What must be derived from several readings before this can be judged."""
+    if isinstance(tree, Comparison):
+        return frozenset({tree.function}) if tree.function else frozenset()
+    if isinstance(tree, Usual):
+        own = tree.baseline.function
+        return frozenset({tree.baseline, own} if own else {tree.baseline})
+    if isinstance(tree, Truth):
+        return frozenset()
+    parts = (tree.inner,) if isinstance(tree, Not) else tree.parts
+    return frozenset().union(*(derived(part) for part in parts))
 
 
 def phrases(tree: Tree, values: Values, word: str, negated: bool = False) -> Iterator[str]:
@@ -143,11 +188,23 @@ def phrases(tree: Tree, values: Values, word: str, negated: bool = False) -> Ite
             if part.holds(values) is answer:
                 yield from phrases(part, values, word, negated)
     elif values.get(tree.name) is None:
-        yield f"{tree.name} was not measured"
+        yield f"{tree.name} {NOT_YET if is_derived(tree.name) else 'was not measured'}"
+    elif isinstance(tree, Usual):
+        yield _beside_usual(tree, values, word, negated)
     elif isinstance(tree, Truth):
         yield f"{tree.name}: {show(values[tree.name], 'truth')}"
     else:
         yield _phrase(tree, values[tree.name], word, negated)
+
+
+def _beside_usual(tree: Usual, values: Values, word: str, negated: bool) -> str:
+    operator = _OPPOSITE[tree.operator] if negated else tree.operator
+    limit = tree.limit(values)
+    if limit is None:
+        return f"{tree.name} {show(values[tree.name], tree.quantity)}, what is usual {NOT_YET}"
+    measured = show(values[tree.name], tree.quantity, limit)
+    usual = show(limit / tree.factor, tree.quantity, limit)
+    return f"{tree.name} {measured}, {word} {operator} {show(limit, tree.quantity, limit)} ({tree.factor:g}x usual, {usual})"
 
 
 def _phrase(tree: Comparison, value: Value, word: str, negated: bool) -> str:
@@ -159,6 +216,9 @@ def _phrase(tree: Comparison, value: Value, word: str, negated: bool) -> str:
     unit = tree.limits[0].quantity if tree.quantity == "any" else tree.quantity
     shown = [_shown_limit(limit, unit, number) for limit in tree.limits]
     limit = tree.limits[0].value
+    if tree.function is not None and tree.quantity == "duration" and number == NEVER_S:
+        says = "not filling" if tree.function.call == "full" else "not getting there"
+        return f"{tree.name}: {says}, {word} {operator} {shown[0]}"
     measured = show(value, unit, limit if isinstance(limit, float) else None)
     if number is None and operator in _ORDER:
         return f"{tree.name} {measured} is not a number, {word} {operator} {shown[0]}"

@@ -11,6 +11,7 @@ from watchkeeper.core.discovery.writing import MARK, check_lines, code
 from watchkeeper.core.discovery.yaml_text import comment, flow, scalar
 from watchkeeper.core.importing.hosts import HostStub
 from watchkeeper.core.importing.services import Planned
+from watchkeeper.core.importing.telling import drafted_keys
 from watchkeeper.core.importing.understanding import Fate, Understanding
 from watchkeeper.core.runbooks.values import EscalationRule
 from watchkeeper.core.times import format_duration
@@ -83,8 +84,8 @@ def escalation_lines(rules: Sequence[tuple[str, EscalationRule]]) -> list[str]:
     """The escalation policy as comments: levels, minutes, who. People become channels when their contacts are filled in."""
     lines = [
         "",
-        "# Escalation, as the documents have it. Nobody is told by this: give each person or group a channel (see",
-        "# 'channels' above), then list them in the order they are tried, as  escalation: [first, second]",
+        "# Escalation, as the documents have it. Nobody is told by this: give each person a channel (see 'channels' above),",
+        "# then list the channels in the order they are tried, as  escalation: [first, second], or complete the keys below.",
     ]
     for document, rule in rules:
         within = (
@@ -97,6 +98,10 @@ def escalation_lines(rules: Sequence[tuple[str, EscalationRule]]) -> list[str]:
         parts = [rule.level or "any", within, f"when: {comment(rule.when, 90)}" if rule.when else "",
                  f"who: {comment(rule.who, 60)}" if rule.who else "who: (not said)"]  # fmt: skip
         lines.append(f"# - {'; '.join(part for part in parts if part)}   ({comment(document, 80)}:{rule.line})")
+    keys = drafted_keys([rule for _, rule in rules])
+    if keys:
+        lines += ["#", "# The same as keys: correct the people and their channels, then take '# ' away."]
+        lines += [f"# {each}" for each in keys]
     return lines
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from watchkeeper.core.checks.proof import count_proof
+from watchkeeper.core.checks.flapping import calm_s
+from watchkeeper.core.checks.proof import proof_of
 from watchkeeper.core.checks.values import Flip, Judged, State
+from watchkeeper.core.incidents.correlation import parent_incident as parent_incident  # known by this name as well
+from watchkeeper.core.incidents.similar import pattern_of
 from watchkeeper.core.incidents.values import Ending, FailingCheck, Incident, Severity, Status
-from watchkeeper.core.inventory.values import Check, Inventory, Response, Service
+from watchkeeper.core.inventory.values import Check, Response, Service
 
 RECURRENCE_S = 24 * 3600.0
-"""A service that fails again within this time after a closing reopens the old incident."""
+"""A check that fails again within this time after a closing reopens the old incident."""
+
+RELATED_S = 3600.0
+"""Another check of the same service within this time after a closing is the same trouble with another face."""
 
 BLIND_S = 600.0
 """How long an unproven fix waits for the watch to look again, before a person is asked."""
@@ -28,7 +34,9 @@ def severity_of(service: Service | None, state: State) -> Severity:
 
 
 def opens_incident(flip: Flip, service: Service | None) -> bool:
-    """CRIT opens an incident; WARN only where `respond` names the check."""
+    """CRIT opens an incident; WARN only where `respond` names the check. A member of a group may leave it to the group."""
+    if any(check.key == flip.check and check.spoken_for for check in (service.checks if service else ())):
+        return False
     if flip.after is State.CRIT:
         return True
     return flip.after is State.WARN and bool(service and _named(service.respond, flip.check))
@@ -64,6 +72,7 @@ def failing(flip: Flip, check: Check | None) -> FailingCheck:
         flipped_at=flip.at,
         last_bad_at=flip.at,
         needed=check.recover if check else 1,
+        needed_s=calm_s(check, flapping="flapping" in flip.values) if check else 0.0,
     )
 
 
@@ -78,6 +87,7 @@ def opened(flip: Flip, service: Service | None, check: Check | None, now: float)
         title=f"{flip.check}: {headline(flip.reason)}",
         opened_at=now,
         checks=(failing(flip, check),),
+        pattern=pattern_of(flip.reason),
     )
 
 
@@ -91,14 +101,16 @@ def extended(incident: Incident, flip: Flip, service: Service | None, check: Che
     for held in incident.checks:
         if held.check == flip.check and (held.lost or held.rule_hash != flip.rule_hash):
             fresh = replace(fresh, rule_hash=held.rule_hash, lost=held.lost)
-    severity = min(incident.severity, severity_of(service, flip.after))
+    severity = incident.severity if incident.severity_by else min(incident.severity, severity_of(service, flip.after))
     return replace(incident, checks=(*others, fresh), severity=severity)
 
 
-def reopened(incident: Incident, flip: Flip, service: Service | None, check: Check | None) -> Incident:
+def reopened(
+    incident: Incident, flip: Flip, service: Service | None, check: Check | None, same: bool = True
+) -> Incident:
     """A closed incident that came back: open since now, earlier openings stay in its timeline.
 
-    It counts as recurring when its closing had claimed a fix.
+    It counts as recurring when its closing had claimed a fix; not so when another check fails (`same` is False).
     """
     again = replace(
         incident,
@@ -107,7 +119,7 @@ def reopened(incident: Incident, flip: Flip, service: Service | None, check: Che
         closed_at=None,
         ending=None,
         reopened=incident.reopened + 1,
-        recurring=incident.recurring or incident.ending is Ending.FIXED,
+        recurring=incident.recurring or (same and incident.ending is Ending.FIXED),
         checks=(),
         escalated_at=None,
         escalated_why=None,
@@ -118,6 +130,11 @@ def reopened(incident: Incident, flip: Flip, service: Service | None, check: Che
         acknowledged_by=None,
         why_not_acted="",
         entry=None,
+        severity_by="",
+        failed_at=None,
+        respond_by=None,
+        merged_into=None,
+        held_until=None,
     )
     return extended(again, flip, service, check)
 
@@ -127,6 +144,13 @@ def comes_back(closed: Incident | None, flip: Flip, now: float) -> bool:
     if closed is None or closed.closed_at is None or now - closed.closed_at > RECURRENCE_S:
         return False
     return any(held.check == flip.check for held in closed.checks)
+
+
+def comes_back_otherwise(closed: Incident | None, flip: Flip, now: float) -> bool:
+    """Whether this flip of another check reopens that closed incident of the same service: within RELATED_S."""
+    if closed is None or closed.closed_at is None or now - closed.closed_at > RELATED_S:
+        return False
+    return bool(closed.service) and closed.service == flip.service
 
 
 def proof_after(incident: Incident, held: FailingCheck) -> float:
@@ -152,9 +176,11 @@ def examine(incident: Incident, held: FailingCheck, check: Check | None, reading
     if bad and bad[-1].reading.at > held.last_bad_at:
         newest = bad[-1]
         held = replace(held, last_bad_at=newest.reading.at, reason=newest.verdict.reason, state=newest.verdict.state)
-    count = count_proof(readings, proof_after(incident, held), held.rule_hash, good=good)
-    proven = readings[-1].reading.at if readings and count >= held.needed else None
-    return replace(held, proof_count=count, proven_at=proven)
+    answers = None if incident.service else ANSWERED
+    proof = proof_of(readings, proof_after(incident, held), held.rule_hash, check, answers=answers)
+    enough = proof.count >= held.needed if answers else proof.count >= held.needed and proof.holds(check)
+    proven = readings[-1].reading.at if readings and enough else None
+    return replace(held, proof_count=proof.count, proven_at=proven)
 
 
 def proof_is_late(since: float, within_s: float, looks: Sequence[Sequence[float]], now: float) -> bool:
@@ -179,33 +205,16 @@ def ending_of(incident: Incident, fix_holds: bool = True) -> Ending | None:
     """
     if not incident.checks or any(held.lost or held.proven_at is None for held in incident.checks):
         return None
-    if not fix_holds or incident.last_change_at is None or incident.fix_started_at is None:
-        return Ending.ITSELF
-    return Ending.FIXED
+    if fix_holds and incident.last_change_at is not None and incident.fix_started_at is not None:
+        return Ending.FIXED
+    return Ending.ITSELF if all(map(is_calm, incident.checks)) else None
 
 
-def parent_incident(
-    service: Service | None, open_incidents: Sequence[Incident], inventory: Inventory
-) -> Incident | None:
-    """The open incident under which a failing service is held: of its host, or of a service it depends on (any depth)."""
-    if service is None:
-        return None
-    above = _ancestors(service, inventory)
-    for incident in open_incidents:
-        if incident.service and incident.service != service.name and incident.service in above:
-            return incident
-        if not incident.service and incident.host in service.hosts:
-            return incident
-    return None
+def is_calm(held: FailingCheck) -> bool:
+    """Whether a proven check stayed good long enough after its last bad reading: what comes and goes closes nothing."""
+    return held.proven_at is not None and held.proven_at - held.last_bad_at >= held.needed_s
 
 
-def _ancestors(service: Service, inventory: Inventory) -> set[str]:
-    found: set[str] = set()
-    waiting = list(service.depends_on)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            parent = inventory.services.get(name)
-            waiting.extend(parent.depends_on if parent else ())
-    return found
+def is_over(incident: Incident, held: FailingCheck) -> bool:
+    """Whether this check has proven all that it must: after a change of ours by its readings, else for long enough."""
+    return held.proven_at is not None and (incident.last_change_at is not None or is_calm(held))

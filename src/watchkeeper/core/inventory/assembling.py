@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from watchkeeper.core.inventory.checking import Surroundings, assemble_check, read_rules
+from watchkeeper.core.inventory.connectivity import plan_of
+from watchkeeper.core.inventory.expiries import declared
 from watchkeeper.core.inventory.fields import SECRET
 from watchkeeper.core.inventory.models import (
+    ChannelModel,
     CheckModel,
     DatabasesFile,
     HostModel,
@@ -18,6 +21,8 @@ from watchkeeper.core.inventory.models import (
     TeamFile,
 )
 from watchkeeper.core.inventory.names import Names, service_name
+from watchkeeper.core.inventory.severities import levels_of, needs_hours
+from watchkeeper.core.inventory.telling import assemble_telling, hours_of, spelled_out
 from watchkeeper.core.inventory.validation import Notes, meant, validate
 from watchkeeper.core.inventory.values import (
     BackupPlan,
@@ -31,23 +36,29 @@ from watchkeeper.core.inventory.values import (
     Service,
     Team,
 )
+from watchkeeper.core.inventory.watching import alert_plan, note_watching, ping_plan
+from watchkeeper.core.inventory.windows import assemble_windows
 from watchkeeper.core.inventory.yaml_reader import Node
 
-KINDS_OF_CHANNEL: tuple[Literal["script", "webhook", "apprise"], ...] = ("script", "webhook", "apprise")
+KINDS_OF_CHANNEL: tuple[Literal["script", "webhook", "apprise", "alertmanager"], ...] = (
+    "script", "webhook", "apprise", "alertmanager",
+)  # fmt: skip
+UPDATES = ("webhook", "alertmanager")
+"""Kinds of channels on which a later message replaces an earlier one of the same cause, where the file says nothing."""
 
 
 def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFile]:
     """Who we are and the defaults; after a mistake with as much as holds."""
+    root = spelled_out(root)
     model = validate(TeamFile, root, notes)
+    telling = assemble_telling(root, model, names, notes)
     known_channels(root, names, notes)
+    note_watching(root, names, notes)
+    windows = assemble_windows(root, "watchkeeper.yaml", names, model.timezone if model else "UTC", notes)
     if model is None:
         return Team(), _as_far_as_it_holds(root)
-    channels: list[Channel] = []
-    for name, each in model.channels.items():
-        for kind in KINDS_OF_CHANNEL:
-            target = getattr(each, kind)
-            if target is not None:
-                channels.append(Channel(name, kind, target, each.timeout))
+    _hours_of_severities(root, model, notes)
+    channels = [_channel(name, each) for name, each in model.channels.items()]
     escalation = tuple(dict.fromkeys(model.escalation)) if model.escalation is not None else tuple(model.channels)
     budget = model.budget
     backup = BackupPlan(model.backup.to, model.backup.every, model.backup.keep) if model.backup else None
@@ -62,9 +73,45 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
         proven_within_s=model.automation.proven_within,
         backup=backup,
         heartbeat=heartbeat,
-        people={name: each.role for name, each in model.people.items()},
+        people={name: each.role for name, each in model.people.items() if each.role is not None},
+        retention=model.retention.retention(),
+        group_s=model.group_within,
+        web_url=model.web.url if model.web else "",
+        pings=ping_plan(model.pings),
+        connectivity=plan_of(model.connectivity),
+        alerts=alert_plan(model.alerts),
+        windows=windows,
+        expiries=declared(model.expiries),
+        hours=hours_of(model.hours, model.timezone, model.holidays),
+        telling=telling,
+        severities=levels_of(model.severities),
+        correlate_within_s=model.correlate_within,
     )
     return team, model
+
+
+def _hours_of_severities(root: Node, model: TeamFile, notes: Notes) -> None:
+    """Notes a severity that speaks of the team's hours when there are none."""
+    named = needs_hours(model.severities)
+    place = root.get("severities")
+    if named and model.hours is None and place is not None:
+        found = f"{named}, which speaks of hours, and no 'hours' of the team"
+        notes.add(
+            place.get(named) or place,
+            found,
+            "the key 'hours' beside 'severities'",
+            'hours: {from: "08:00", to: "17:00"}',
+        )
+
+
+def _channel(name: str, model: ChannelModel) -> Channel:
+    kind: Literal["script", "webhook", "apprise", "smtp", "alertmanager"] = next(
+        (kind for kind in KINDS_OF_CHANNEL if getattr(model, kind) is not None), "smtp"
+    )
+    target = model.smtp.host if model.smtp is not None else str(getattr(model, kind))
+    updates = kind in UPDATES if model.updates is None else model.updates
+    options = model.smtp.options if model.smtp is not None else {}
+    return Channel(name, kind, target, model.timeout, options, model.at_most, updates)
 
 
 def known_channels(root: Node, names: Names, notes: Notes) -> None:
@@ -73,6 +120,8 @@ def known_channels(root: Node, names: Names, notes: Notes) -> None:
     for _, channel in channels.items() if channels is not None else ():
         for kind in KINDS_OF_CHANNEL:
             _secret(channel.get(kind), names, notes)
+        mail = channel.get("smtp")
+        _secret(mail.get("password") if mail is not None else None, names, notes)
     heartbeat = root.get("heartbeat")
     _secret(heartbeat.get("url") if heartbeat is not None else None, names, notes)
     listed = root.get("escalation")
@@ -168,11 +217,11 @@ def assemble_secrets(root: Node, notes: Notes) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     for name, each in model.secrets.items() if model is not None else ():
         if each.env is not None:
-            found[name] = Secret(name, "env", each.env)
+            found[name] = Secret(name, "env", each.env, each.expires or "", each.owner)
         elif each.file is not None:
-            found[name] = Secret(name, "file", each.file)
+            found[name] = Secret(name, "file", each.file, each.expires or "", each.owner)
         else:
-            found[name] = Secret(name, "command", each.command or "")
+            found[name] = Secret(name, "command", each.command or "", each.expires or "", each.owner)
     return found
 
 
@@ -192,6 +241,7 @@ def assemble_service(file: str, root: Node, names: Names, team: TeamFile, notes:
     around = Surroundings(name, hosts, team.defaults, team.timezone, names)
     checks = _checks(root, around, notes)
     responses = _responses(root, name, names, notes)
+    windows = assemble_windows(root, file, names, team.timezone, notes, name)
     if model is None:
         return None
     return Service(
@@ -208,6 +258,7 @@ def assemble_service(file: str, root: Node, names: Names, team: TeamFile, notes:
         labels=dict(model.labels),
         checks=tuple(checks),
         respond=tuple(responses),
+        windows=windows,
     )
 
 

@@ -10,17 +10,21 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from watchkeeper.core.checks.kinds import KINDS
-from watchkeeper.core.conditions import Condition, ConditionError, parse_condition, parse_hits, parse_rule
+from watchkeeper.core.conditions import Condition, ConditionError, parse_condition, parse_rule, parse_window, windowed
 from watchkeeper.core.conditions.quantities import Limit, quoted
 from watchkeeper.core.conditions.tree import Comparison, Every, Not, Some
+from watchkeeper.core.inventory.functions import windows_hold_readings
+from watchkeeper.core.inventory.groups import known_members
 from watchkeeper.core.inventory.models import CheckModel, DefaultsModel
 from watchkeeper.core.inventory.names import Names
 from watchkeeper.core.inventory.probes import PROBES, Strict
+from watchkeeper.core.inventory.recovering import flapping_of, read_when
 from watchkeeper.core.inventory.validation import Notes
-from watchkeeper.core.inventory.values import Check, Probe, Rule, Where
+from watchkeeper.core.inventory.values import Check, Flapping, Probe, Rule, Where
 from watchkeeper.core.inventory.yaml_reader import Node
 
 LEVELS = ("ok", "warn", "crit")
+DEFAULT_FLAPPING = Flapping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,20 @@ def assemble_check(model: CheckModel, node: Node, around: Surroundings, notes: N
     options = _options(model, kind, around)
     rules = {level: _read_rule(node, level, kind, notes) for level in LEVELS}
     rules = _completed(model, kind, rules, node, notes)
+    recover_when = read_when(model.recover, kind, node, notes)
+    every_s = model.every if model.every is not None else around.defaults.every
+    windows_hold_readings(rules.items(), every_s, node, notes)
     where = _where(model, kind, node, around, notes)
     _references(model, node, around, notes)
     _reads_only(model, node, notes)
+    known_members(node, around.names, notes)
     if any(mistake.level == "error" for mistake in notes.mistakes[before:]):
         return []
     probe = Probe(kind, options)
-    recover = model.recover if model.recover is not None else around.defaults.recover
+    recover = model.recover.count if model.recover is not None and model.recover.count else around.defaults.recover
+    recover_s = model.recover.lasts_s if model.recover is not None else 0.0
+    flapping = flapping_of(model.flapping, around.defaults.flapping)
+    settling = (recover, recover_when, recover_s, flapping)
     checks = []
     for key, host in _keys(model, where, around):
         checks.append(
@@ -60,14 +71,17 @@ def assemble_check(model: CheckModel, node: Node, around: Surroundings, notes: N
                 host=host,
                 where=where,
                 probe=probe,
-                every_s=model.every if model.every is not None else around.defaults.every,
+                every_s=every_s,
                 timeout_s=model.timeout if model.timeout is not None else around.defaults.timeout,
                 ok=rules["ok"],
                 warn=rules["warn"],
                 crit=rules["crit"],
                 recover=recover,
-                rule_hash=rule_hash(probe, where, host, [rules[level] for level in LEVELS], recover),
+                rule_hash=rule_hash(probe, where, host, [rules[level] for level in LEVELS], *settling),
                 was=model.was,
+                recover_when=recover_when,
+                recover_s=recover_s,
+                flapping=flapping,
             )
         )
     return checks
@@ -135,8 +149,7 @@ def _read_rule(node: Node, level: str, kind: str, notes: Notes) -> Rule | None:
             return parse_rule(part.content, kind)
         condition = parse_condition(when.content, kind)
         part = window
-        hits, size = parse_hits(window.content)
-        return Rule(condition, hits, size, f"{condition.text.strip()} for {hits} of {size}")
+        return windowed(condition, parse_window(window.content), str(window.content))
     except ConditionError as error:
         column = part.column if part.block else part.column + (1 if part.quoted else 0) + error.column - 1
         notes.at(part.line, column, error.found, error.expected, error.example, error.did_you_mean)
@@ -147,7 +160,7 @@ def _completed(
     model: CheckModel, kind: str, rules: dict[str, Rule | None], node: Node, notes: Notes
 ) -> dict[str, Rule | None]:
     """The rules with the defaults of the kind where the check has none, and with what `expect` asks for."""
-    if rules["ok"] is not None and rules["ok"].window > 1:
+    if rules["ok"] is not None and (rules["ok"].window > 1 or rules["ok"].hold_s):
         expected = "'for' in warn and crit only; ok looks at one reading"
         notes.add(node.keys()["ok"], "'for' in ok", expected, "warn: latency > 800ms for 3 of 5")
     given = any(getattr(model, level) is not None for level in LEVELS)
@@ -188,6 +201,8 @@ def _expecting(rules: dict[str, Rule | None], text: str, default: bool) -> dict[
 
 
 def _where(model: CheckModel, kind: str, node: Node, around: Surroundings, notes: Notes) -> Where:
+    if kind in ("group", "connectivity"):
+        return "here"
     if model.from_ is not None:
         if model.from_ == "host" and not around.hosts:
             value = node.get("from")
@@ -251,8 +266,23 @@ def _reads_only(model: CheckModel, node: Node, notes: Notes) -> None:
         notes.warn(place, "a command that seems to change something", "a command that only reads")
 
 
-def rule_hash(probe: Probe, where: Where, host: str | None, rules: Sequence[Rule | None], recover: int) -> str:
-    """sha256 over probe, place and rules: what a proof is bound to. How a rule is spelled does not count."""
-    written = [[rule.condition.canonical, rule.hits, rule.window] if rule is not None else None for rule in rules]
-    content = [probe.kind, dict(probe.options), where, host, written, recover]
+def rule_hash(
+    probe: Probe, where: Where, host: str | None, rules: Sequence[Rule | None], recover: int,
+    recover_when: Condition | None = None, recover_s: float = 0.0, flapping: Flapping | None = DEFAULT_FLAPPING,
+) -> str:  # fmt: skip
+    """sha256 over probe, place and rules: what a proof is bound to. How a rule is spelled does not count.
+
+    What is left at its default is left out, so that a check keeps its hash when watchkeeper learns something new.
+    """
+    written = [
+        [rule.condition.canonical, rule.hits, rule.window, *([rule.hold_s] if rule.hold_s else [])] if rule else None
+        for rule in rules
+    ]
+    content: list[object] = [probe.kind, dict(probe.options), where, host, written, recover]
+    more: dict[str, object] = {"recover_when": recover_when.canonical} if recover_when is not None else {}
+    if recover_s:
+        more["recover_s"] = recover_s
+    if flapping != DEFAULT_FLAPPING:
+        more["flapping"] = [flapping.flips, flapping.within_s, flapping.quiet_s] if flapping is not None else False
+    content += [more] if more else []
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -13,8 +13,10 @@ from watchkeeper.core.inventory.assembling import (
     assemble_service,
     assemble_team,
 )
+from watchkeeper.core.inventory.finishing import finished
 from watchkeeper.core.inventory.models import TeamFile
 from watchkeeper.core.inventory.names import SINGLES, Names, gather, is_service
+from watchkeeper.core.inventory.telling import gap_warnings
 from watchkeeper.core.inventory.validation import Notes, meant
 from watchkeeper.core.inventory.values import (
     Database,
@@ -27,6 +29,7 @@ from watchkeeper.core.inventory.values import (
     Service,
     Team,
 )
+from watchkeeper.core.inventory.watching import with_watching
 from watchkeeper.core.inventory.yaml_reader import Document, Node, read_yaml
 
 Reader = Callable[[str, bytes], Document]
@@ -55,6 +58,7 @@ def load(
     parts = _assemble(documents, gather(documents, {path: book is not None for path, book in runbooks.items()}))
     places = {(mistake.file, mistake.line, mistake.column) for mistake in mistakes}
     mistakes += [each for each in parts.mistakes if (each.file, each.line, each.column) not in places]
+    mistakes += gap_warnings(documents.get("watchkeeper.yaml"), parts.team, now)
     mistakes.sort(key=lambda each: (each.file, each.line, each.column))
     if any(mistake.level == "error" for mistake in mistakes):
         return Loaded(None, tuple(mistakes))
@@ -183,4 +187,7 @@ def _assemble(documents: Mapping[str, Document], names: Names) -> _Parts:
             if service is not None:
                 parts.services[service.name] = service
             parts.mistakes += notes.mistakes
+    parts.services = with_watching(parts.services, defaults)
+    parts.services, between = finished(parts.services, parts.team.connectivity, documents)
+    parts.mistakes += between
     return parts

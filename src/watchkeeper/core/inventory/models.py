@@ -8,6 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from watchkeeper.core.inventory import probes
+from watchkeeper.core.inventory.connectivity import ConnectivityModel
+from watchkeeper.core.inventory.delivery import GroupTime, SmtpModel, WebModel
+from watchkeeper.core.inventory.expiries import ExpiryModel
 from watchkeeper.core.inventory.fields import (
     SECRET,
     AbsolutePath,
@@ -27,7 +30,20 @@ from watchkeeper.core.inventory.fields import (
     Trusted,
     mistake,
 )
+from watchkeeper.core.inventory.oncall import (
+    ContactKeys,
+    Day,
+    HoursModel,
+    PolicyModel,
+    RouteModel,
+    ScheduleModel,
+)
 from watchkeeper.core.inventory.probes import Strict, True_
+from watchkeeper.core.inventory.recovering import FlappingField, RecoverField
+from watchkeeper.core.inventory.retention import RetentionModel
+from watchkeeper.core.inventory.severities import CORRELATE_S, Correlate, SeveritiesModel
+from watchkeeper.core.inventory.watching import AlertsModel, PeerModel, PingsModel
+from watchkeeper.core.inventory.windows import WindowModel
 
 _SSH = re.compile(r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?(?P<host>\[?[A-Za-z0-9][A-Za-z0-9._:%-]*\]?)\Z")
 
@@ -80,7 +96,7 @@ def _runbook(value: Any) -> str:
 
 
 class ChannelModel(Strict):
-    """One way to tell people: a script, a webhook or an Apprise URL."""
+    """One way to tell people: a script, a webhook, an Apprise URL, a mail server or an Alertmanager."""
 
     script: Annotated[str, BeforeValidator(_script)] | None = Field(
         default=None, description="a script of this ops repo"
@@ -89,11 +105,22 @@ class ChannelModel(Strict):
         default=None, description="an http(s) URL, or secret:NAME"
     )
     apprise: Filled | None = Field(default=None, description="an Apprise URL, or secret:NAME")
+    smtp: SmtpModel | None = Field(default=None, description="a mail server")
+    alertmanager: Annotated[str, BeforeValidator(_webhook)] | None = Field(
+        default=None, description="the http(s) URL of an Alertmanager, or secret:NAME"
+    )
     timeout: Timeout = Field(default=20.0, description="how long one delivery may take")
+    at_most: Rate = Field(default=(30, 60.0), description="messages; what is beyond goes as one summary")
+    updates: Flag | None = Field(
+        default=None,
+        description="a later message of one cause replaces the first there; default: webhook, alertmanager",
+    )
 
     @model_validator(mode="after")
     def _one(self) -> ChannelModel:
-        _one_of(self, ("script", "webhook", "apprise"), "{script: tools/page.sh}")
+        _one_of(self, ("script", "webhook", "apprise", "smtp", "alertmanager"), "{script: tools/page.sh}")
+        if not self.at_most[0]:
+            raise mistake("at least one message per period", "10 per 1m", found="a limit that lets nothing through")
         return self
 
 
@@ -103,6 +130,9 @@ class DefaultsModel(Strict):
     every: Every = Field(default=30.0, description="how often a check is asked")
     timeout: Timeout = Field(default=10.0, description="how long an answer may take")
     recover: InARow = Field(default=1, description="OK readings in a row that settle a check back")
+    flapping: FlappingField | None = Field(
+        default=None, description="when a check counts as flapping; default: 6 flips within 1h, over after 10m quiet"
+    )
 
 
 class BudgetModel(Strict):
@@ -135,11 +165,11 @@ class HeartbeatModel(Strict):
     every: Pause = Field(default=60.0, description="how often it is sent")
 
 
-class PersonModel(Strict):
-    """The most that a person may do. Rights are given with `wk user add`; this can only take away."""
+class PersonModel(ContactKeys):
+    """How a person is reached, and the most he may do. Rights are given with `wk user add`; this can only take away."""
 
-    role: Literal["viewer", "operator", "approver", "admin"] = Field(
-        description="viewer, operator, approver or admin; a lower one than was given counts"
+    role: Literal["viewer", "operator", "approver", "admin"] | None = Field(
+        default=None, description="viewer, operator, approver or admin; a lower one than was given counts"
     )
 
 
@@ -152,16 +182,50 @@ class TeamFile(Strict):
     escalation: list[Name] | None = Field(
         default=None, description="channels in the order they are tried; default: file order"
     )
+    group_within: GroupTime = Field(
+        default=60.0, description="messages of one cause are gathered for so long after the first; 0s: never"
+    )
+    web: WebModel | None = Field(default=None, description="where people open the page from elsewhere")
     defaults: DefaultsModel = Field(default_factory=lambda: DefaultsModel(), description="defaults of all checks")
     budget: BudgetModel = Field(default_factory=lambda: BudgetModel(), description="limits of automation")
     automation: AutomationModel = Field(
         default_factory=lambda: AutomationModel(), description="what acting by itself requires"
     )
     people: dict[Name, PersonModel] = Field(
-        default_factory=dict, description="people by name, and the most each may do"
+        default_factory=dict, description="people by name: how each is reached, and the most each may do"
+    )
+    groups: dict[Name, list[Name]] = Field(default_factory=dict, description="people who are told together")
+    holidays: dict[Name, list[Day]] = Field(default_factory=dict, description="calendars: names of lists of dates")
+    oncall: dict[Name, ScheduleModel] = Field(default_factory=dict, description="who is on call, in turns")
+    escalations: dict[Name, PolicyModel] = Field(
+        default_factory=dict, description="who is told after how long; 'default' is for what no route takes"
+    )
+    routes: list[RouteModel] = Field(
+        default_factory=list,
+        description="which messages go to which policy or channels; the first that matches decides",
+    )
+    hours: HoursModel | None = Field(default=None, description="business hours of the team")
+    severities: SeveritiesModel | None = Field(
+        default=None, description="which severity an incident has, and until when somebody answers"
+    )
+    correlate_within: Correlate = Field(
+        default=CORRELATE_S, description="how long the first page waits while what the service depends on is asked"
     )
     backup: BackupModel | None = Field(default=None, description="watchkeeper's own backup")
     heartbeat: HeartbeatModel | None = Field(default=None, description="a sign of life to the outside")
+    expiries: list[ExpiryModel] = Field(
+        default_factory=list, description="what else runs out: domains, licences, contracts"
+    )
+    connectivity: ConnectivityModel | None = Field(
+        default=None, description="addresses that tell whether watchkeeper itself has a network"
+    )
+    windows: list[WindowModel] = Field(default_factory=list, description="planned maintenance")
+    pings: PingsModel | None = Field(default=None, description="where jobs report over HTTP")
+    alerts: AlertsModel | None = Field(default=None, description="takes alerts of Prometheus and its Alertmanager")
+    peers: dict[Name, PeerModel] = Field(default_factory=dict, description="other watchkeepers, which this one watches")
+    retention: RetentionModel = Field(
+        default_factory=lambda: RetentionModel(), description="how long readings are kept"
+    )
     sample: Flag = Field(default=False, description="only in the sample that ships with watchkeeper")
 
 
@@ -244,6 +308,8 @@ class SecretModel(Strict):
     env: Filled | None = Field(default=None, description="name of an environment variable")
     file: Filled | None = Field(default=None, description="path of a file")
     command: Filled | None = Field(default=None, description="command whose output it is")
+    expires: Day | None = Field(default=None, description="the day on which it holds no more; it is told before")
+    owner: Text = Field(default="", description="who renews it")
 
     @model_validator(mode="after")
     def _one(self) -> SecretModel:
@@ -302,7 +368,13 @@ class CheckModel(Strict):
     ok: RuleField | None = Field(default=None, description="condition of a good reading; where it does not hold: WARN")
     warn: RuleField | None = Field(default=None, description="condition of WARN")
     crit: RuleField | None = Field(default=None, description="condition of CRIT")
-    recover: InARow | None = Field(default=None, description="OK readings in a row that settle it back; default: 1")
+    recover: RecoverField | None = Field(
+        default=None,
+        description="OK readings in a row, or a time, that settle it back, maybe with a condition; default: 1",
+    )
+    flapping: FlappingField | None = Field(
+        default=None, description="when it counts as flapping, see below; false: never"
+    )
     was: Name | None = Field(default=None, description="its old name, after a rename")
     http: probes.HttpProbe | None = Field(default=None, description="asks a URL")
     tcp: probes.TcpProbe | None = Field(default=None, description="opens a connection")
@@ -315,12 +387,18 @@ class CheckModel(Strict):
     cpu: True_ | None = Field(default=None, description="measures how busy the host is")
     sql: probes.SqlProbe | None = Field(default=None, description="asks a database")
     heartbeat: probes.HeartbeatProbe | None = Field(default=None, description="waits for a job to report")
+    alert: True_ | None = Field(default=None, description="takes alerts that other programs send")
+    watchkeeper: probes.WatchkeeperProbe | None = Field(default=None, description="asks another watchkeeper")
     inodes: probes.InodesProbe | None = Field(default=None, description="counts free inodes")
     disk_io: probes.DiskIoProbe | None = Field(default=None, alias="disk-io", description="measures how busy a disk is")
     load: True_ | None = Field(default=None, description="reads how much work waits for the processors")
     clock: True_ | None = Field(default=None, description="compares the clock of the host with ours")
     systemd: probes.SystemdProbe | None = Field(default=None, description="asks systemd about a unit")
     container: probes.ContainerProbe | None = Field(default=None, description="asks Docker or podman")
+    group: probes.GroupProbe | None = Field(default=None, description="counts how many of several are OK")
+    connectivity: probes.ConnectivityProbe | None = Field(
+        default=None, description="asks several addresses; one answer is enough"
+    )
 
     @property
     def kinds(self) -> list[str]:
@@ -348,7 +426,7 @@ class ResponseModel(Strict):
 class ServiceFile(Strict):
     """services/NAME.yaml"""
 
-    parts: ClassVar[tuple[str, ...]] = ("checks", "respond")
+    parts: ClassVar[tuple[str, ...]] = ("checks", "respond", "windows")
     service: Name | None = Field(default=None, description="its name; default: the name of the file")
     description: str = Field(default="", description="one line for people")
     hosts: list[Name] = Field(default_factory=list, description="where it runs, names of hosts.yaml")
@@ -362,6 +440,7 @@ class ServiceFile(Strict):
     labels: dict[Name, Text] = Field(default_factory=dict, description="your own words about it")
     checks: list[CheckModel] = Field(default_factory=list, description="its checks")
     respond: list[ResponseModel] = Field(default_factory=list, description="which runbook answers what")
+    windows: list[WindowModel] = Field(default_factory=list, description="planned maintenance of this service")
 
 
 FILES: dict[str, type[Strict]] = {

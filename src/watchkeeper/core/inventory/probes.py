@@ -27,6 +27,7 @@ from watchkeeper.core.inventory.fields import (
     Filled,
     Flag,
     Grace,
+    Misses,
     Name,
     Size,
     Text,
@@ -41,6 +42,15 @@ _DEVICE = re.compile(r"(?:/dev/)?([A-Za-z0-9][A-Za-z0-9._:!-]{0,62})\Z")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}\Z")
 _CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}\Z")
 _UNIT_TYPES = ("service", "socket", "timer", "mount", "automount", "swap", "target", "path", "slice", "scope", "device")
+
+
+def _health_url(value: Any) -> str:
+    if isinstance(value, str) and (SECRET.match(value) or re.match(r"https?://[^\s/]+/\S+\Z", value)):
+        return value
+    raise mistake("the URL of its health, or secret:NAME", "https://watch-b.example.org/health")
+
+
+HealthUrl = Annotated[str, BeforeValidator(_health_url), WithJsonSchema({"type": "string"})]
 
 
 class Strict(BaseModel):
@@ -254,6 +264,10 @@ class HeartbeatProbe(Strict):
     timezone: TimeZone | None = Field(default=None, description="time zone of cron; default: the team's")
     every: Every | None = Field(default=None, description="instead of cron: at least one success in this time")
     grace: Grace = Field(default=0.0, description="how much later it may report")
+    misses: Misses | None = Field(default=None, description="how many reports in a row it may leave out; default: none")
+    longest_run: Grace | None = Field(
+        default=None, description="how long a run may take from its start; default: as long as the grace"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> HeartbeatProbe:
@@ -316,6 +330,13 @@ class SystemdProbe(Strict):
         return {**rules, "warn": "not enabled"} if self.enabled else rules
 
 
+class WatchkeeperProbe(Strict):
+    """watchkeeper"""
+
+    short: ClassVar[str] = "url"
+    url: HealthUrl = Field(description="of the other one's health, or secret:NAME")
+
+
 class ContainerProbe(Strict):
     """container"""
 
@@ -325,6 +346,40 @@ class ContainerProbe(Strict):
         default=None,
         description="socket of the Docker API on that host; default: Docker's, else podman's, else the user's own podman",
     )
+
+
+def _members(value: Any) -> Any:
+    if not isinstance(value, list) or not 1 <= len(value) <= 500 or not all(isinstance(each, str) for each in value):
+        raise mistake("a list of checks, services or hosts", "[mirror-1/web, mirror-2/web, mirror-3/web]")
+    return value
+
+
+def _target(value: Any) -> str:
+    text = str(value)
+    return _url(value) if "://" in text else _address(value)
+
+
+Targets = Annotated[list[Annotated[str, BeforeValidator(_target)]], Field(min_length=1, max_length=20)]
+
+
+class GroupProbe(Strict):
+    """group"""
+
+    of: Annotated[list[str], BeforeValidator(_members)] = Field(
+        description="its members: `service/check` (on each of its hosts), `service`, or `host:NAME`"
+    )
+    at_least: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = Field(
+        default=None, description="so many must work (be OK or WARN); default: all"
+    )
+    alone: Literal["page", "quiet"] = Field(
+        default="page", description="quiet: CRIT of one member opens no incident, only CRIT of the group does"
+    )
+
+
+class ConnectivityProbe(Strict):
+    """connectivity"""
+
+    any_of: Targets = Field(description="URLs, or host:port")
 
 
 PROBES: dict[str, type[Strict] | None] = {
@@ -345,6 +400,10 @@ PROBES: dict[str, type[Strict] | None] = {
     "clock": None,
     "systemd": SystemdProbe,
     "container": ContainerProbe,
+    "alert": None,
+    "watchkeeper": WatchkeeperProbe,
+    "group": GroupProbe,
+    "connectivity": ConnectivityProbe,
 }
 """Models by kind; None: the value is just `true`."""
 

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from watchkeeper.core.checks.kinds import KINDS, Kind
-from watchkeeper.core.inventory import models
+from watchkeeper.core.inventory import connectivity, delivery, models, oncall, severities, watching, windows
 from watchkeeper.core.inventory.probes import PROBES, field_name
 from watchkeeper.core.times import format_duration
 
@@ -53,8 +53,15 @@ an answer: `status` is 0, `connected` is false. Only what could not be asked at 
 ## When a check flips
 
 - `for N of M`: the rule holds in N of the last M readings. Without it: 1 of 1. It belongs to `warn` and `crit`.
+  `for 3 in a row` is 3 of 3. `for 5m`: it held in every reading for five minutes; a single UNKNOWN does not end that.
 - CRIT goes before WARN. A reading that matches `crit` counts for `warn` too when both rules read the same names.
-- CRIT and WARN are left for OK after `recover` OK readings in a row (default 1), not before.
+- CRIT and WARN are left for OK after `recover` OK readings in a row (default 1), not before. `recover: 5m`: good for that
+  long. `recover: {when: value < 80, for: 3 in a row}`: a reading counts only when this holds too; one between the two
+  limits neither worsens nor proves anything.
+- `flapping`: a check that changed between good and bad `flips` times (6) `within` a time (1h) keeps its bad state until it
+  did not change for the `quiet` time (10m). `flapping: false` holds nothing.
+- An incident that nobody fixed closes when its checks stayed good for four intervals after the last bad reading, at most
+  2 minutes, or the `quiet` time after flapping. Checks slower than 15 minutes, or without flapping, need their `recover` only.
 - UNKNOWN counts as no match. Two in a row settle the check as UNKNOWN; so does a first reading that is UNKNOWN.
 - Time in which watchkeeper itself was down is UNKNOWN.
 - The first reading settles a check: silently when OK, as a flip otherwise.
@@ -62,7 +69,7 @@ an answer: `status` is 0, `connected` is false. Only what could not be asked at 
 ## Conditions
 
 ```
-rule       = condition [ "for" N "of" M ]
+rule       = condition [ "for" ( N "of" M | N "in a row" | time ) ]
 condition  = both { "or" both }
 both       = one { "and" one }
 one        = "not" one | "(" condition ")" | comparison
@@ -70,6 +77,9 @@ comparison = name operator limit            operator: == != < <= > >=
            | name [ "not" ] "in" "(" limit, limit, ... ")"
            | name [ "not" ] "contains" "text"
            | name                           for a name that is true or false
+           | ( function | name ) order ( limit | factor "usual" )      order: < <= > >=     factor: 2x, 1.5x
+function   = ( p50 | p90 | p95 | p99 | avg | min | max | change ) "(" name "," time ")"
+           | "error_rate" "(" time ")" | "time_to" "(" name "," limit ")" | "full in"
 ```
 
 A rule is written as text, `value > 50 for 3 of 5`, or as a map, `{when: value > 50, for: 3 of 5}`. The measured name
@@ -85,7 +95,10 @@ stands on the left. Text stands in quotes. Names, units and operators are checke
 | text | `"ready"` |
 | true or false | `trusted`, `not trusted`, `trusted == false` |
 
-`p95(latency, 10m)` is read but not answered yet: percentiles come with a later version.
+Functions look at the readings of some time, from 10 s to 30 days: `p95(latency, 10m) > 400ms`, `error_rate(5m) > 10%` (at most 1 h),
+`change(value, 1h) > 20%`. `latency > 3x usual` compares with the same hour of the last four weeks. `full in < 7d` (disk, folder, inodes) and
+`time_to(value, 1000) < 7d` are forecasts. While a function has too few readings its rule is not met. See
+[percentiles and trends](../how-to/watch-percentiles-and-trends.md).
 """
 _OPS_REPO = """# The ops repo
 
@@ -122,12 +135,31 @@ _TITLES = {
 _PARTS: dict[str, tuple[tuple[str, type[BaseModel]], ...]] = {
     "watchkeeper": (
         ("each of `channels`", models.ChannelModel),
+        ("`smtp` of a channel", delivery.SmtpModel),
+        ("`web`", delivery.WebModel),
         ("`defaults`", models.DefaultsModel),
         ("`budget`", models.BudgetModel),
         ("`automation`", models.AutomationModel),
         ("each of `people`", models.PersonModel),
+        ("`hours`, and `restrict` of a schedule", oncall.HoursModel),
+        ("each of `oncall`", oncall.ScheduleModel),
+        ("each of `layers` of a schedule", oncall.LayerKeys),
+        ("each of `overrides` of a schedule", oncall.OverrideModel),
+        ("each of `escalations`, which may be a plain list of `steps`", oncall.PolicyModel),
+        ("each of `steps`", oncall.StepModel),
+        ("`repeat` of a policy", oncall.RepeatModel),
+        ("each of `routes`", oncall.RouteModel),
+        ("each of `severities`", severities.SeverityModel),
+        ("each of `when`", severities.ConditionModel),
         ("`backup`", models.BackupModel),
         ("`heartbeat`", models.HeartbeatModel),
+        ("`pings`", watching.PingsModel),
+        ("`tls` of `pings`", watching.CertificateModel),
+        ("`alerts`", watching.AlertsModel),
+        ("each of `peers`", watching.PeerModel),
+        ("`connectivity`", connectivity.ConnectivityModel),
+        ("each of `windows`", windows.WindowModel),
+        ("each line of `before` and `after`", windows.ItemModel),
     ),
     "hosts": (("each of `hosts`", models.HostModel),),
     "databases": (("each of `databases`", models.DatabaseModel),),
@@ -144,9 +176,20 @@ escalation: [duty, chat]
 defaults: {every: 30s, timeout: 10s, recover: 2 in a row}
 budget: {per_service: 6 per hour, all: 30 per hour}
 automation: {proven_within: 90d}
-people: {ada: {role: approver}}
+people: {ada: {role: approver, channels: [duty, chat]}, ben: {channels: [chat]}}
+hours: {days: mon-fri, from: "08:00", to: "17:00", holidays: [2026-12-25]}
+oncall:
+  primary: {rotation: [ada, ben], every: 7d, hand_over: "mon 09:00", from: 2026-11-02}
+escalations:
+  default: [{after: 0s, to: [oncall:primary]}, {after: 15m, to: [ada, ben]}, {after: 1h, to: [everybody]}]
+  next-day: [{hours: business, to: [chat]}]
+routes:
+  - {severity: [P3, P4], escalation: next-day}
 backup: {to: /backup/watchkeeper, every: 24h, keep: 14}
-heartbeat: {url: "secret:dead-man-url", every: 60s}""",
+heartbeat: {url: "secret:dead-man-url", every: 60s}
+pings: {listen: 127.0.0.1:8601, url: "https://watch.example.org"}
+alerts: {service_label: service, default: shop}
+peers: {watch-b: {url: "https://watch-b.example.org/health"}}""",
     "hosts": """hosts:
   app1: {local: true, labels: {role: app}}
   app2: {ssh: deploy@app2.example.org, become: sudo -n}
@@ -169,7 +212,9 @@ checks:
 respond:
   - to: [web]
     runbook: runbooks/web-down.md
-    mode: propose""",
+    mode: propose
+windows:
+  - {name: patches, cron: "0 2 * * sun", for: 1h, why: weekly patches, before: [Users were told, {check: web}]}""",
 }
 
 

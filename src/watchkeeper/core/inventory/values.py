@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from watchkeeper.core.readings.retention import Retention
+from watchkeeper.core.routing import Telling
+
 if TYPE_CHECKING:
     from watchkeeper.core.actors import Role
     from watchkeeper.core.conditions import Condition
+    from watchkeeper.core.expiries import Declared
+    from watchkeeper.core.hours import Hours
+    from watchkeeper.core.incidents.severity import Level
+    from watchkeeper.core.recurrence import Plan
+    from watchkeeper.core.watching import AlertPlan, PingPlan
 
 Where = Literal["host", "here"]
 Mode = Literal["observe", "propose", "auto"]
@@ -51,11 +59,13 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Where a secret is read from; its value is never kept in an inventory."""
+    """Where a secret is read from; its value is never kept in an inventory. expires: ISO date, "" when it has none."""
 
     name: str
     source: Literal["env", "file", "command"]
     reference: str
+    expires: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +79,19 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to tell people. target: script path (from the ops repo), http(s) URL, Apprise URL, or ``secret:NAME``."""
+    """A way to tell people. target: script path (from the ops repo), http(s) URL, Apprise URL, or ``secret:NAME``.
+
+    options: what a kind needs beside its target, as `core.inventory.delivery` validated it. at_most: (messages, seconds) or
+    None. updates: a later message of the same cause replaces the one before it there.
+    """
 
     name: str
-    kind: Literal["script", "webhook", "apprise"]
+    kind: Literal["script", "webhook", "apprise", "smtp", "alertmanager"]
     target: str
     timeout_s: float = 20.0
+    options: Mapping[str, object] = field(default_factory=dict)
+    at_most: tuple[int, float] | None = None
+    updates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +107,25 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A condition that must hold in `hits` of the last `window` readings. text: as the team wrote it."""
+    """A condition that must hold in `hits` of the last `window` readings. text: as the team wrote it.
+
+    hold_s: instead, it must have held in every reading for this long; 0 when it counts readings.
+    """
 
     condition: Condition
     hits: int
     window: int
     text: str
+    hold_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flapping:
+    """When a check counts as flapping: `flips` changes between good and bad `within_s`; over after `quiet_s` without one."""
+
+    flips: int = 6
+    within_s: float = 3600.0
+    quiet_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +136,8 @@ class Check:
     host: where the service runs, None for a service without hosts. where: asked on that host, or from here.
     recover: OK readings in a row that settle it back. rule_hash: sha256 over probe, place and rules, not `every_s`.
     was: the name (not the key) it had before it was renamed.
+    recover_when: what must hold besides in each of those readings. recover_s: how long they must go on, first to last.
+    flapping: None when its flips are never held. spoken_for: key of the group that pages for it; "" when it pages itself.
     """
 
     key: str
@@ -122,6 +154,10 @@ class Check:
     recover: int
     rule_hash: str
     was: str | None = None
+    recover_when: Condition | None = None
+    recover_s: float = 0.0
+    flapping: Flapping | None = Flapping()
+    spoken_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +196,7 @@ class Service:
     labels: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     respond: tuple[Response, ...] = ()
+    windows: tuple[Plan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +218,15 @@ class BackupPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectivityPlan:
+    """Addresses (URLs, host:port) of which one always answers while watchkeeper itself has a network."""
+
+    any_of: tuple[str, ...]
+    every_s: float = 10.0
+    timeout_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
 class HeartbeatPlan:
     """The sign of life that somebody else waits for. url: http(s) address, or ``secret:NAME``."""
 
@@ -190,7 +236,11 @@ class HeartbeatPlan:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """watchkeeper.yaml: who we are, how we are told, what limits hold. people: roles, which only lower given ones."""
+    """watchkeeper.yaml: who we are, how we are told, what limits hold. people: roles, which only lower given ones.
+
+    group_s: how long messages of one cause are gathered after the first. web_url: where people open the page, "" when that
+    is this machine only.
+    """
 
     name: str = "team"
     timezone: str = "UTC"
@@ -202,6 +252,18 @@ class Team:
     backup: BackupPlan | None = None
     heartbeat: HeartbeatPlan | None = None
     people: Mapping[str, Role] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
+    group_s: float = 60.0
+    web_url: str = ""
+    connectivity: ConnectivityPlan | None = None
+    hours: Hours | None = None
+    telling: Telling = field(default_factory=Telling)
+    severities: tuple[Level, ...] = ()
+    correlate_within_s: float = 10.0
+    windows: tuple[Plan, ...] = ()
+    expiries: tuple[Declared, ...] = ()
+    pings: PingPlan | None = None
+    alerts: AlertPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from watchkeeper.core.log.values import Draft
 from watchkeeper.core.runs.values import Run, RunState, RunStep, StepState
 from watchkeeper.core.times import format_duration, utc_words
 
-SEVERITIES = {"P1": "Critical", "P2": "High", "P3": "Medium"}
+SEVERITIES = {"P1": "Critical", "P2": "High", "P3": "Medium", "P4": "Low"}
 _ENDINGS = {
     Ending.FIXED: "fixed and proven",
     Ending.ITSELF: "recovered by itself",
@@ -34,10 +34,12 @@ def incident_entry(
     runs: Sequence[Run],
     actor: str = "watchkeeper",
     now: float | None = None,
+    clock: Sequence[tuple[str, float]] = (),
 ) -> Draft:
     """The entry of an incident at its end. events: its timeline, oldest first; runs: its runs, in any order.
 
     now: time of the entry when the incident is not closed (yet); default: the time it was closed, else opened.
+    clock: its stages, as (name, seconds from the first bad reading).
     """
     ordered = sorted(runs, key=lambda run: run.id)
     ended_at = incident.closed_at if incident.closed_at is not None else now
@@ -50,6 +52,7 @@ def incident_entry(
         "ending": incident.ending.value if incident.ending else "",
         "duration_s": round(at - incident.opened_at, 3),
     }
+    facts |= {f"{name}_s": round(after_s, 3) for name, after_s in clock}
     return Draft(
         at=at,
         type="Incident",
@@ -62,7 +65,7 @@ def incident_entry(
             ("Reason", _reason(incident, events)),
             ("Procedure", _procedure(ordered)),
             ("Verification", _verification(incident)),
-            ("Impact", _impact(incident, at)),
+            ("Impact", _impact(incident, at, clock)),
         ),
         facts=facts,
     )
@@ -171,7 +174,7 @@ def _proof(check: FailingCheck) -> str:
     return f"- {check.check}: not proven, {check.proof_count} of {check.needed} good readings{lost}"
 
 
-def _impact(incident: Incident, at: float) -> str:
+def _impact(incident: Incident, at: float, clock: Sequence[tuple[str, float]] = ()) -> str:
     lasted = format_duration(max(at - incident.opened_at, 0.0))
     lines = [f"- {incident.service} was affected for {lasted}, from {utc_words(incident.opened_at)} to {utc_words(at)}"]
     if incident.recurring:
@@ -182,6 +185,11 @@ def _impact(incident: Incident, at: float) -> str:
         )
     if incident.acknowledged_by:
         lines.append(f"- Acknowledged by {incident.acknowledged_by}")
+    if clock:
+        said = ", ".join(f"{name} {format_duration(after_s)}" for name, after_s in clock)
+        lines.append(f"- Clock, from the first bad reading: {said}")
+    if incident.owner:
+        lines.append(f"- Owner: {incident.owner}")
     return "\n".join(lines)
 
 

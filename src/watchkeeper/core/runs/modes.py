@@ -88,6 +88,7 @@ class Circumstances:
     budget: str = ""
     busy_host: str = ""
     cause: str = ""
+    rate_limit: str = ""
 
     def against(self) -> tuple[str, str]:
         """(cause, sentence) of what is to be said first; ("", "") when nothing stands against acting."""
@@ -97,6 +98,7 @@ class Circumstances:
             ("window", self.window),
             ("deploy_lock", self.deploy_lock),
             ("parent", self.cause),
+            ("rate_limit", self.rate_limit),
             ("budget", self.budget),
             ("busy_host", self.busy_host),
         )

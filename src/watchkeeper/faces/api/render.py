@@ -8,9 +8,10 @@ from enum import Enum
 from typing import Any
 
 from watchkeeper.core.approvals import pins_digest, so_far
-from watchkeeper.core.checks.values import Judged
+from watchkeeper.core.checks.groups import members, state_of
+from watchkeeper.core.checks.values import Judged, Settled
 from watchkeeper.core.incidents.values import Incident
-from watchkeeper.core.inventory.values import Host, RunbookFile
+from watchkeeper.core.inventory.values import Host, RunbookFile, Service
 from watchkeeper.core.leases import Lease, held_sentence
 from watchkeeper.core.log.chain import canonical, digest_of
 from watchkeeper.core.log.values import Entry
@@ -20,10 +21,12 @@ from watchkeeper.core.runs.preview import notes
 from watchkeeper.core.runs.values import Approval, Run
 from watchkeeper.core.status import ServiceState
 from watchkeeper.core.times import utc_text
+from watchkeeper.core.windows import Muting, Window
 from watchkeeper.services.automation_report import AutomationReport
 from watchkeeper.services.nodes import NodeState
 from watchkeeper.services.people import Person
 from watchkeeper.services.status import Now
+from watchkeeper.services.vitals import Vitals
 
 _TIMES = ("at", "since")
 
@@ -133,6 +136,8 @@ def service_json(each: ServiceState, now: Now) -> dict[str, Any]:
                 "at": utc_text(latest.reading.at if latest else None),
                 "latency_s": round(latest.reading.latency_s, 6) if latest else None,
                 "values": to_json(latest.reading.values) if latest else {},
+                "flapping": flapping_json(settled),
+                "members": members_json(each.service, key, now),
             }
         )
     return {
@@ -144,6 +149,25 @@ def service_json(each: ServiceState, now: Now) -> dict[str, Any]:
         "held_under": each.held_under,
         "checks": checks,
     }
+
+
+def flapping_json(settled: Settled | None) -> dict[str, Any] | None:
+    """Since when a check flaps, how often it turned, and what its rules alone say now; None while it does not."""
+    if settled is None or settled.flapping_since is None:
+        return None
+    by_rules = settled.by_rules or settled.state
+    return {"since": utc_text(settled.flapping_since), "flips": len(settled.turns), "state_by_rules": by_rules.value}
+
+
+def members_json(service: Service, key: str, now: Now) -> list[dict[str, Any]] | None:
+    """The members of a group with their states, the worst first; None for other checks."""
+    check = next((check for check in service.checks if check.key == key), None)
+    if check is None or check.probe.kind != "group":
+        return None
+    settled = {key: state for each in now.services for key, state in each.checks if state is not None}
+    states = [(name, *state_of(keys, settled)) for name, keys in members(check).items()]
+    states.sort(key=lambda each: (-each[1].rank, each[0]))
+    return [{"member": name, "state": state.value, "reason": reason} for name, state, reason in states]
 
 
 def node_json(each: NodeState) -> dict[str, Any]:
@@ -162,6 +186,25 @@ def node_json(each: NodeState) -> dict[str, Any]:
         "leads": each.leads,
         "me": each.me,
         "services": list(each.services),
+    }
+
+
+def vitals_json(vitals: Vitals) -> dict[str, Any]:
+    """How watchkeeper itself is."""
+    return {
+        "ok": not vitals.faults,
+        "faults": list(vitals.faults),
+        "lateness_p50_s": vitals.lateness_p50_s,
+        "lateness_p99_s": vitals.lateness_p99_s,
+        "lateness_max_s": vitals.lateness_max_s,
+        "outbox": {
+            "waiting": vitals.outbox_waiting,
+            "failed": vitals.outbox_failed,
+            "age_s": round(vitals.outbox_age_s, 3),
+        },
+        "disk": {"free": vitals.disk_free, "total": vitals.disk_total},
+        "log": {"ok": vitals.chain_ok, "entries": vitals.chain_entries, "verified_at": utc_text(vitals.chain_at)},
+        "backup": {"planned": vitals.backup_planned, "made_at": utc_text(vitals.backup_at)},
     }
 
 
@@ -197,7 +240,10 @@ def status_json(now: Now) -> dict[str, Any]:
         "undelivered": to_json(now.undelivered),
         "fault": now.fault,
         "own": list(now.own),
+        "oncall": now.oncall or None,
+        "unmanned": list(now.unmanned),
         "nodes": [node_json(each) for each in now.nodes],
+        "muted": [muted_json(each) for each in now.muted],
         "mistakes": to_json(now.mistakes),
         "watch": watch,
         "automation": {"on": now.automation_on, "why": now.automation_why},
@@ -205,9 +251,31 @@ def status_json(now: Now) -> dict[str, Any]:
     }
 
 
+def muted_json(window: Window) -> dict[str, Any]:
+    """A window or silence that holds, in short."""
+    return {
+        "kind": window.kind,
+        "id": window.id,
+        "targets": list(window.targets),
+        "why": window.why,
+        "actor": window.actor,
+        "until": utc_text(window.ends_at),
+    }
+
+
+def muting_json(muting: Muting | None) -> dict[str, Any] | None:
+    """Why nobody is paged about an incident now."""
+    if muting is None:
+        return None
+    return {
+        "kind": muting.kind, "id": muting.id, "why": muting.why, "actor": muting.actor, "until": utc_text(muting.until),
+    }  # fmt: skip
+
+
 def incident_json(incident: Incident) -> dict[str, Any]:
     """An incident without its timeline."""
     data: dict[str, Any] = to_json(incident)
+    data["respond_by"], data["held_until"] = utc_text(incident.respond_by), utc_text(incident.held_until)
     return data
 
 

@@ -12,14 +12,34 @@ from ninja import NinjaAPI, Schema
 from watchkeeper.bootstrap.main import application
 from watchkeeper.core.errors import Forbidden, WatchkeeperError
 from watchkeeper.core.times import utc_text
-from watchkeeper.faces.api import grants, incidents, locks, log, runs
+from watchkeeper.faces.api import (
+    alerts,
+    availability,
+    changes,
+    expiries,
+    grants,
+    heartbeats,
+    incidents,
+    locks,
+    log,
+    metrics,
+    notifications,
+    oncall,
+    quarantine,
+    runs,
+    windows,
+)
 from watchkeeper.faces.api.calling import Empty, actor_of
-from watchkeeper.faces.api.render import check_json, service_json, status_json, to_json
-from watchkeeper.services.ports import Ping
+from watchkeeper.faces.api.render import check_json, service_json, status_json, to_json, vitals_json
 
 api = NinjaAPI(title="watchkeeper", version="1", docs_url=None, openapi_url="/openapi.json", urls_namespace="api")
 
-for _router in (incidents.router, runs.router, grants.router, locks.router, log.router):
+for _router in (
+    alerts.router, metrics.router,
+    availability.router, heartbeats.router, incidents.router, runs.router, grants.router, locks.router, log.router,
+    windows.router, oncall.router,
+    changes.router, expiries.router, quarantine.router, notifications.router,
+):  # fmt: skip
     api.add_router("", _router)
 
 journal = logging.getLogger(__name__)
@@ -64,19 +84,12 @@ class TestChannels(Schema):
     channel: str = ""
 
 
-class NewPing(Schema):
-    """A heartbeat ping."""
-
-    check: str
-    status: str = "success"
-    note: str = ""
-
-
 @api.get("/health")
 def health(request: HttpRequest) -> HttpResponse:
     """200 while watchkeeper is alive as a whole, 503 with the reasons when checks, flips, outbox or disk are stuck."""
-    faults = application().own.health.faults()
-    told: dict[str, Any] = {"health": {"ok": not faults, "faults": faults}}
+    vitals = application().own.vitals.now()
+    faults = list(vitals.faults)
+    told: dict[str, Any] = {"health": vitals_json(vitals)}
     if faults:
         told |= {"error": {"kind": "problem", "sentence": " ".join(faults), "hint": "See more: wk doctor."}}
     answer = api.create_response(request, told, status=503 if faults else 200)
@@ -85,9 +98,14 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 @api.get("/status")
-def status(request: HttpRequest) -> dict[str, Any]:
+def status(request: HttpRequest) -> HttpResponse:
+    """The whole truth of one moment; 503, with the same body, while something of watchkeeper itself is stuck."""
     actor_of(request)
-    return {"status": status_json(application().status.now())}
+    vitals = application().own.vitals.now()
+    told = {"status": {**status_json(application().status.now()), "health": vitals_json(vitals)}}
+    answer = api.create_response(request, told, status=503 if vitals.faults else 200)
+    vars(answer)["_has_been_logged"] = True
+    return answer
 
 
 @api.get("/checks")
@@ -101,17 +119,6 @@ def checks(request: HttpRequest) -> dict[str, Any]:
 def ask(request: HttpRequest, body: Ask) -> dict[str, Any]:
     actor_of(request)
     return {"checks": [check_json(judged) for judged in application().ask(body.checks)]}
-
-
-@api.post("/pings")
-def ping(request: HttpRequest, body: NewPing) -> dict[str, Any]:
-    actor_of(request)
-    found = application().ping(body.check, body.status, body.note)
-    return {"ping": _ping_json(found)}
-
-
-def _ping_json(ping: Ping) -> dict[str, Any]:
-    return {"check": ping.check, "status": ping.status, "at": utc_text(ping.at)}
 
 
 @api.get("/doctor")
@@ -129,21 +136,6 @@ def test_channels(request: HttpRequest, body: TestChannels) -> dict[str, Any]:
 def backups(request: HttpRequest) -> dict[str, Any]:
     actor_of(request)
     return {"backups": to_json(application().own.backups.state())}
-
-
-@api.get("/notifications")
-def notifications(request: HttpRequest, undelivered: bool = False, limit: int = 50) -> dict[str, Any]:
-    actor_of(request)
-    with application().store.read() as session:
-        return {"notifications": to_json(session.notifications(undelivered=undelivered, limit=min(limit, 500)))}
-
-
-@api.get("/changes")
-def changes(request: HttpRequest, hours: float = 24.0) -> dict[str, Any]:
-    actor_of(request)
-    app = application()
-    now = app.clock()
-    return {"changes": to_json(app.changes.newest(now - min(hours, 24 * 90) * 3600.0, now))}
 
 
 @api.post("/links")

@@ -11,6 +11,7 @@ from watchkeeper.bootstrap.main import application
 from watchkeeper.core.runbooks import Runbook, show
 from watchkeeper.core.times import utc_text
 from watchkeeper.faces.api.calling import Empty, actor_of
+from watchkeeper.faces.api.quarantine import record_json
 from watchkeeper.faces.api.render import draft_json, run_json, runbook_json
 from watchkeeper.services.runbooks import last_proofs
 
@@ -55,7 +56,8 @@ def runbooks(request: HttpRequest) -> dict[str, Any]:
 def runbook(request: HttpRequest, path: str) -> dict[str, Any]:
     actor_of(request)
     file, read, services = application().runbooks.get(path)
-    return {"runbook": {**runbook_json(file, read, services), **_shown(read)}}
+    record = record_json(application().quarantines.shown(file.path)[0])
+    return {"runbook": {**runbook_json(file, read, services), **_shown(read), "record": record}}
 
 
 @router.get("/proofs")
@@ -106,7 +108,9 @@ def list_runs(
 def run(request: HttpRequest, number: int) -> dict[str, Any]:
     actor_of(request)
     app = application()
-    return {"run": run_json(app.runs.get(number), app.approvals.of_run(number))}
+    found = app.runs.get(number)
+    record = record_json(app.quarantines.shown_for(found))
+    return {"run": {**run_json(found, app.approvals.of_run(number)), "record": record}}
 
 
 @router.get("/runs/{number}/steps/{index}/output")

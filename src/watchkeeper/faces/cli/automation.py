@@ -1,9 +1,9 @@
-"""`wk automation`: the kill switch, and what acting by itself has brought so far."""
+"""`wk automation`: the kill switch, what acting by itself has brought so far, and what is set aside."""
 
 from __future__ import annotations
 
 from watchkeeper.core.runs.causes import CAUSES
-from watchkeeper.faces.cli import render
+from watchkeeper.faces.cli import quarantine, render
 from watchkeeper.faces.cli.parsers import group, verb
 from watchkeeper.faces.cli.places import client_of
 
@@ -16,7 +16,10 @@ DEFAULT_ACTION = "report"
 EXAMPLES = """\
   wk automation off moving the database    nothing changes anything by itself from now on
   wk automation on
-  wk automation report --days 30           what acting by itself brought, or would have brought"""
+  wk automation report --days 30           what acting by itself brought, or would have brought
+  wk automation report --month 2026-10     auto-fix, escalation, false closure, recurrence, minutes saved
+  wk automation quarantine                 what is set aside after two failed verifications
+  wk automation quarantine release shop/runbooks/web-down.md mended its command"""
 BLOCKED = "stood against it"
 
 
@@ -27,11 +30,23 @@ def add_parser(commands: Any) -> None:
     verb(actions, "off", "Nothing acts by itself any more.").add_argument("reason", nargs="*", metavar="REASON")
     shown = verb(actions, "report", "Per response: what it did or would have done, and whether to grant it.")
     shown.add_argument("--days", type=float, default=14.0, help="how far to look back, up to 366 (default: 14)")
+    shown.add_argument("--month", default="", metavar="YYYY-MM", help="instead: the figures of that month")
+    aside = verb(actions, "quarantine", "Responses that are set aside until a person releases them: list, release.")
+    aside.add_argument("what", nargs="?", choices=("list", "release"), default="list", help="default: list")
+    aside.add_argument(
+        "response", nargs="?", default="", metavar="RESPONSE", help="service/runbook-path, to release it"
+    )
+    aside.add_argument("reason", nargs="*", metavar="REASON", help="why it may act again")
+    aside.add_argument("--all", action="store_true", help="also those that were released")
 
 
 def run(arguments: Namespace) -> int:
     """Switch, or report."""
     client = client_of(arguments)
+    if arguments.action == "quarantine":
+        return quarantine.run(client, arguments)
+    if arguments.action == "report" and getattr(arguments, "month", ""):
+        return quarantine.month(client, arguments)
     if arguments.action == "report":
         days = getattr(arguments, "days", 14.0)
         switch = client.get("/automation")["automation"]

@@ -115,6 +115,10 @@ def rule(judged: Judged, inventory: Inventory) -> str:
     """The window that a single reading cannot fill, said so that nobody takes it for a settled state."""
     check = inventory.checks[judged.reading.check]
     for word, found in (("CRIT", check.crit), ("WARN", check.warn)):
+        if found is not None and judged.verdict.state.value == word and found.hold_s:
+            from watchkeeper.core.times import format_duration
+
+            return f" (settles after {format_duration(found.hold_s)})"
         if found is not None and judged.verdict.state.value == word and found.window > 1:
             return f" (settles at {found.hits} of {found.window})"
     return ""

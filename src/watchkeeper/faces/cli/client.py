@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BASE = "/api/v1"
 LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_HEAD = 64 * 1024
+_STUCK = b'{"status": {'
+"""503 with the whole status: watchkeeper itself is not well, and says all the same what is."""
 STARTING_S = 10.0
 """How long a daemon that holds the state may take until it answers on its socket."""
 ERRORS = {
@@ -70,7 +72,7 @@ class Client:
         """(headers, bytes) of one answer; raises the core error that an `{"error": ...}` answer names."""
         full = path if path.startswith(BASE) else BASE + path
         status, headers, answer = self.transport.request(method, full, body)
-        if status >= 400:
+        if status >= 400 and not (status == 503 and answer.startswith(_STUCK)):
             raise error_of(status, answer, f"{method} {path.partition('?')[0]}")
         return {name.lower(): value for name, value in headers.items()}, answer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watchkeeper.faces.cli import render
+from watchkeeper.faces.cli import incident_records, render
 from watchkeeper.faces.cli.parsers import group, verb
 from watchkeeper.faces.cli.places import client_of
 
@@ -17,6 +17,12 @@ EXAMPLES = """\
   wk incidents list --status closed --limit 10
   wk incidents show 12               timeline, first suspect, runs, who was told
   wk incidents ack 12                I have it; nothing acts by itself any more
+  wk incidents assign 12 --to ada    she has it; without --to it is you
+  wk incidents severity 12 P1 "the shop of our biggest customer"
+  wk incidents task 12 "alert on the queue before it is full" --owner ada --due 2026-12-01
+  wk incidents link 12 https://tracker.example.org/412 --title "the bug"
+  wk incidents similar 12            what was like it, and what proved to work then
+  wk incidents postmortem 12 --out postmortem-12.md
   wk incidents close 12 "moved to the new host"      closed as unproven, and counted so"""
 ENDINGS = {"fixed": "proven", "recovered_by_itself": "recovered by itself", "unproven": "closed as unproven"}
 
@@ -27,7 +33,7 @@ def add_parser(commands: Any) -> None:
         commands, "incidents", "Incidents: something is wrong with a service, until it is proven well.", EXAMPLES
     )
     listed = verb(actions, "list", "Incidents, newest first.")
-    listed.add_argument("--status", choices=("open", "closed", "all"), default="open", help="default: open")
+    listed.add_argument("--status", choices=("open", "closed", "merged", "all"), default="open", help="default: open")
     listed.add_argument("--limit", type=int, default=50, help="at most this many (default: 50)")
     listed.add_argument("--before", type=int, help="only numbers below this one")
     shown = verb(actions, "show", "One incident with its timeline, suspects, runs and notifications.")
@@ -41,11 +47,14 @@ def add_parser(commands: Any) -> None:
         parser = verb(actions, name, summary)
         parser.add_argument("incident", type=int, metavar="N")
         parser.add_argument("text", metavar=word.upper(), nargs="+", help="in your own words")
+    incident_records.add_parsers(actions)
 
 
 def run(arguments: Namespace) -> int:
     """Do the action."""
     client = client_of(arguments)
+    if arguments.action in incident_records.ACTIONS:
+        return incident_records.run(client, arguments)
     if arguments.action == "list":
         return show_list(client, arguments)
     if arguments.action == "show":
@@ -93,9 +102,23 @@ def list_page(found: list[dict[str, Any]]) -> str:
     rows = []
     for one in found:
         ended = ENDINGS.get(one.get("ending") or "", one["status"])
+        ended = f"merged into {one['merged_into']}" if one.get("merged_into") and one["status"] == "merged" else ended
         lasted = render.age(one["opened_at"], one.get("closed_at") or now)
-        rows.append((one["id"], one["severity"], render.clock(one["opened_at"]), lasted, ended, one["title"]))
-    return render.table(rows, ("N", "", "OPENED", "FOR", "STATE", "WHAT"))
+        answer = one.get("response") or "" if one["status"] == "open" else ""
+        row = (
+            one["id"],
+            one["severity"],
+            render.clock(one["opened_at"]),
+            lasted,
+            ended,
+            one.get("owner") or "",
+            answer,
+        )
+        rows.append((*row, one["title"]))
+    empty = [at for at in (5, 6) if not any(row[at] for row in rows)]
+    head = ("N", "", "OPENED", "FOR", "STATE", "OWNER", "ANSWER", "WHAT")
+    keep = [at for at in range(len(head)) if at not in empty]
+    return render.table([tuple(row[at] for at in keep) for row in rows], tuple(head[at] for at in keep))
 
 
 def done(action: str, incident: dict[str, Any]) -> str:
@@ -114,6 +137,12 @@ def page(incident: dict[str, Any]) -> str:
     sections = [
         head(incident),
         failing(incident.get("checks") or []),
+        incident_records.clock(incident),
+        incident_records.impact(incident),
+        incident_records.parts(incident),
+        incident_records.alike(incident),
+        incident_records.tasks(incident.get("tasks") or []),
+        incident_records.links(incident.get("links") or []),
         suspects(incident.get("suspects") or []),
         runs(incident.get("runs") or []),
         told(incident.get("notifications") or []),
@@ -132,6 +161,12 @@ def head(incident: dict[str, Any]) -> str:
         lines.append(f"{opened}, {ending} {render.clock(incident['closed_at'])}, open {lasted}.")
     else:
         lines.append(f"{opened}, open {render.age(incident['opened_at'], render.now_text())}.")
+    if incident.get("status") == "merged":
+        lines.append(f"Part of incident {incident['merged_into']}, which is its cause. Its checks go on.")
+    if incident.get("response"):
+        lines.append(f"Answer due {render.clock(incident['respond_by'])}: {incident['response']}.")
+    if incident.get("owner"):
+        lines.append(f"Owner: {render.line(incident['owner'])}.")
     if incident.get("recurring"):
         lines.append("Recurring: an earlier fix did not hold for 24 h.")
     if incident.get("acknowledged_by"):
@@ -141,6 +176,10 @@ def head(incident: dict[str, Any]) -> str:
     if incident.get("escalated_at"):
         why = incident.get("escalated_why") or "no reason given"
         lines.append(f"Escalated {render.clock(incident['escalated_at'])}: {render.line(why)}")
+    if incident.get("muted"):
+        muted = incident["muted"]
+        named = f"{muted['kind']} {muted['id']} of {muted['actor']}"
+        lines.append(render.line(f"Muted by {named} until {render.clock(muted['until'])}: {muted['why']}"))
     if incident.get("why_not_acted"):
         lines.append(f"Not acted by itself: {render.line(incident['why_not_acted'])}")
     if incident.get("entry"):

@@ -111,13 +111,19 @@ def run_page(run: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def record_line(run: dict[str, Any]) -> str:
+    """What its runbook has proven against this symptom; "" when it never answered it."""
+    said = (run.get("record") or {}).get("sentence", "")
+    return f"Against this symptom it {said} in the last year." if said else ""
+
+
 def run_head(run: dict[str, Any]) -> str:
     """Number, runbook, state, and whose it is."""
     about = f" for incident {run['incident']}" if run.get("incident") else ""
     lines = [f"Run {run['id']}  {render.line(run['plan']['runbook'])}{about}: {run['state']}"]
     started = f"Started by {render.line(run['actor'])} {render.clock(run['created_at'])}, mode {run['mode']}"
     lines.append(started + (f", ended {render.clock(run['ended_at'])}" if run.get("ended_at") else "") + ".")
-    lines += [touches_line(run)] if touches_line(run) else []
+    lines += [line for line in (touches_line(run), record_line(run)) if line]
     lines += [render.line(run[key]) for key in ("parked_why", "message") if run.get(key)]
     lines += undo_lines(run)
     captured = [(name, host, value) for name, of in (run.get("captures") or {}).items() for host, value in of.items()]

@@ -38,8 +38,12 @@ VERBS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Look": (
         ("status", "status", "what is wrong now, and what waits for you"),
         ("check", "check", "ask checks now, without the watch"),
+        ("availability", "availability", "up, degraded, down, maintenance, unknown"),
         ("incidents", "incidents", "list, show, acknowledge, escalate, close, note"),
         ("runs", "runs", "list, show, approve, deny, cancel, resume"),
+        ("notifications", "notifications", "who was told what, and what nobody has taken yet"),
+        ("changes", "changes", "what changed: files, packages, deployments, reboots"),
+        ("expiries", "expiries", "what runs out: certificates, secrets, disks, grants"),
         ("doctor", "doctor", "is watchkeeper itself well"),
         ("open", "open", "a one-time link to the web page"),
     ),
@@ -47,9 +51,13 @@ VERBS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("run", "run", "run a runbook: shows every command, asks once, proves"),
         ("runbook", "runbook", "list runbooks, show how one is understood"),
         ("grant", "grant", "let a response act by itself: add, list, revoke"),
-        ("automation", "automation", "the kill switch: on, off, report"),
+        ("automation", "automation", "the kill switch, the report, what is set aside"),
         ("locks", "locks", "who holds what: list, take, release"),
-        ("ping", "ping", "tell a heartbeat check that a job ended"),
+        ("oncall", "oncall", "who is on call: show, list, override, swap, who, export"),
+        ("window", "windows", "planned maintenance: list, start, add, end, extend, check"),
+        ("silence", "silences", "mute alerts for a while: list, add, end, extend"),
+        ("change", "change", "tell of a deployment: add"),
+        ("ping", "ping", "tell a heartbeat check how a job goes, or run the job"),
         ("log", "log", "the operations log: list, show, add, export, verify"),
     ),
     "Set up": (
@@ -58,6 +66,7 @@ VERBS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("schema", "schema", "JSON Schema of its files, for editors"),
         ("up", "up", "start the watch; print its systemd unit"),
         ("user", "user", "people and their roles: list, add, remove, recover"),
+        ("keys", "keys", "keys of pings, alerts, metrics, health: show, rotate"),
         ("backup", "backup", "copies of watchkeeper's own state: self, list, verify"),
         ("restore", "restore", "put such a copy back: self"),
         ("demo", "demo", "start the watch on the sample fleet, and break it"),
@@ -179,7 +188,7 @@ def overview() -> str:
         "Usage: wk [--ops DIR] [--json] COMMAND ...",
     ]
     for group, verbs in VERBS.items():
-        lines += ["", f"{group}:", *(f"  {name:<11} {text}" for name, _, text in verbs)]
+        lines += ["", f"{group}:", *(f"  {name:<13} {text}" for name, _, text in verbs)]
     lines += ["", GLOBAL_HELP, "", "Start with: wk demo. Help of one command: wk COMMAND --help."]
     return "\n".join(lines)
 

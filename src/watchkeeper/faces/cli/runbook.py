@@ -74,13 +74,39 @@ def show(arguments: Namespace) -> int:
     from watchkeeper.core.runbooks import read_runbook
 
     book = read_runbook(text, path)
+    shown = record(arguments, path)
     if arguments.json:
         from watchkeeper.core.runbooks import show as as_data
 
-        render.show_json(as_data(book))
+        whole: Any = as_data(book)
+        if shown is not None:
+            whole["runbook"]["record"] = shown
+        render.show_json(whole)
     else:
-        print(page(book))
+        print(page(book) + record_page(shown))
     return 0
+
+
+def record(arguments: Namespace, path: str) -> dict[str, Any] | None:
+    """What a running watchkeeper knows of it: how often it proved itself. None when none runs; nothing is started for it."""
+    from watchkeeper.faces.cli.client import dial
+    from watchkeeper.faces.cli.places import state_of
+
+    try:
+        client = dial(os.path.join(state_of(arguments), "main.sock"), timeout_s=5.0)
+        found = client.get("/automation/records", runbook=path)["records"] if client is not None else None
+    except (WatchkeeperError, OSError):
+        return None
+    return dict(found) if found else None
+
+
+def record_page(shown: dict[str, Any] | None) -> str:
+    """What it has proven, in all and per symptom; "" when it never answered an incident."""
+    if not shown or not shown["tried"]:
+        return ""
+    lines = ["", "", f"In the last year it {shown['sentence']}."]
+    lines += [f"  {render.line(one['symptom'])}: {one['sentence']}" for one in shown["symptoms"]]
+    return "\n".join(lines)
 
 
 def read(arguments: Namespace) -> tuple[str, str]:

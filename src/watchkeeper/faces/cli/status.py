@@ -15,7 +15,7 @@ SILENT_S = 3.0
 EXAMPLES = """\
   wk status                    what is wrong now
   wk status --json | jq .status.state
-exit code: 1 while a check is CRIT or nobody is watching, else 0"""
+exit code: 1 while a check is CRIT, a page is not delivered, or nobody is watching, else 0"""
 
 
 def add_parser(commands: Any) -> None:
@@ -25,14 +25,14 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Print the status; 1 while a check is CRIT or nobody is watching."""
+    """Print the status; 1 while a check is CRIT, a page is not delivered, or nobody is watching."""
     answer = client_of(arguments).get("/status")
     if arguments.json:
         render.show_json(answer)
     else:
         print("\n\n".join(part for part in parts(answer["status"], arguments.all) if part))
     watched = (answer["status"].get("watch") or {"running": True}).get("running", True)
-    return int(is_critical(answer["status"]) or not watched)
+    return int(is_critical(answer["status"]) or bool(answer["status"].get("undelivered")) or not watched)
 
 
 def is_critical(status: dict[str, Any]) -> bool:
@@ -48,9 +48,21 @@ def parts(status: dict[str, Any], everything: bool = False) -> list[str]:
         checks(status, everything),
         incidents(status.get("incidents") or [], status.get("now")),
         waiting(status.get("waiting") or []),
+        muted(status.get("muted") or []),
         faults(status),
         watch(status),
     ]
+
+
+def muted(found: list[dict[str, Any]]) -> str:
+    """What nobody is paged about now, and until when."""
+    return "\n".join(
+        render.line(
+            f"{each['kind'].capitalize()} {each['id']} of {each['actor']} until {render.clock(each['until'])}: "
+            f"{', '.join(each['targets'])}. {each['why']}"
+        )
+        for each in found
+    )
 
 
 def sentence(status: dict[str, Any]) -> str:
@@ -121,6 +133,8 @@ def undelivered(found: list[dict[str, Any]]) -> str:
         through = ", ".join(one.get("channels") or []) or "no channel"
         lines.append(f"  {render.line(message.get('title') or one.get('title') or '')}")
         lines.append(f"    tried {render.line(through)}: {render.line(one.get('last_error') or 'no error given')}")
+    if lines:
+        lines.append("  wk notifications --undelivered")
     return "\n".join(lines)
 
 
@@ -145,6 +159,8 @@ def watch(status: dict[str, Any]) -> str:
         if told not in str(status.get("sentence")):
             lines.append(render.line(told))
     lines += [render.line(each) for each in status.get("own") or []]
+    lines += [render.line(each) for each in status.get("unmanned") or []]
+    lines += [render.line(status["oncall"])] if status.get("oncall") else []
     nodes = [f"{each['name']}{_role(each)}" for each in status.get("nodes") or []]
     if nodes:
         lines.append(render.line(f"{render.count(len(nodes), 'node')}: {'; '.join(nodes)}."))

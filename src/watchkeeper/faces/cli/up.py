@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   wk up                        the watch over ./ops; Ctrl-C ends it
   wk --ops /srv/ops up --port 8765
+  wk up --log-format json --log-level debug
   wk --ops /srv/ops --state /var/lib/watchkeeper up --print-unit --user watchkeeper"""
 
 
@@ -26,6 +27,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--port", type=int, default=None, help="of the web page on loopback (default: 8600, or a free one)"
     )
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), help="of its own log (default: info)"
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), help="of its own log (default: text)")
     parser.add_argument(
         "--print-unit", action="store_true", help="print the systemd unit for these places, start nothing"
     )
@@ -53,7 +58,7 @@ def run(arguments: Namespace) -> int:
         raise Locked(f"watchkeeper already runs for {ops}.", "'wk status' asks it; end it where it was started.")
     look_at_state(state)
     sys.stdout.flush()
-    os.execv(sys.executable, command(ops, state, arguments.port))
+    os.execv(sys.executable, [*command(ops, state, arguments.port), *logging_words(arguments)])
     return 0
 
 
@@ -70,6 +75,12 @@ def look_at_state(state: str) -> None:
     pending = versions.pending(Path(state))
     if pending:
         note(f"Schema changes: {', '.join(pending)}. A backup comes first: {state}/before-upgrade.")
+
+
+def logging_words(arguments: Namespace) -> list[str]:
+    """How the programs log, for their command lines; what is not said comes from the environment."""
+    said = (("--log-level", arguments.log_level), ("--log-format", arguments.log_format))
+    return [word for flag, value in said if value for word in (flag, value)]
 
 
 def command(ops: str, state: str, port: int | None) -> list[str]:

@@ -13,7 +13,7 @@ from watchkeeper.core.checks.values import State
 from watchkeeper.core.incidents.values import Incident
 from watchkeeper.core.runs.values import Run
 from watchkeeper.core.status import ServiceState
-from watchkeeper.faces.web import draw, pages, track
+from watchkeeper.faces.web import draw, expiries, pages, track, windows
 from watchkeeper.services.status import Now, Waiting
 
 kept = pages.Kept("bridge.html")
@@ -34,10 +34,11 @@ class OpenIncident:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One service with its trace."""
+    """One service with its trace. maintenance: until when a window covers it as a whole."""
 
     state: ServiceState
     trace: draw.Drawing
+    maintenance: float | None = None
 
 
 @pages.page
@@ -48,6 +49,7 @@ def whole(request: HttpRequest, actor: Actor) -> HttpResponse:
 
     def make() -> dict[str, Any]:
         base = pages.shared(app, "bridge", seen)
+        base["aside"] = app.quarantines.listed()
         return base | _now(base) | _open(app, base) | _services(app, base) | _side(app, base) | {"actor": actor}
 
     return kept.answer(request, seen, make)
@@ -112,7 +114,9 @@ def _now(base: dict[str, Any]) -> dict[str, Any]:
         "unseen": len(checks) - ok - failing,
         "oldest": oldest,
     }
-    version = pages.version_of(now.sentence, base["state_name"], ok, failing, len(checks), now.fault)
+    version = pages.version_of(
+        now.sentence, base["state_name"], ok, failing, len(checks), now.fault, now.oncall, base["muted_line"]
+    )
     return {"counts": counts, "now_version": version}
 
 
@@ -150,11 +154,19 @@ def _services(app: Application, base: dict[str, Any]) -> dict[str, Any]:
     now: Now = base["now"]
     drawn = draw.traces(app, now.at, base["zone"])
     nothing = draw.Drawing((), "nothing known yet")
-    rows = [Row(each, drawn.get(each.service.name, nothing)) for each in now.services]
+    until = windows.until_of(app, now.muted)
+    rows = [Row(each, drawn.get(each.service.name, nothing), until.get(each.service.name)) for each in now.services]
     rows.sort(key=lambda row: -row.state.state.rank)
     version = pages.version_of(
         [
-            (row.state.service.name, row.state.state, row.state.reason, row.state.held_under, row.trace.share)
+            (
+                row.state.service.name,
+                row.state.state,
+                row.state.reason,
+                row.state.held_under,
+                row.trace.share,
+                row.maintenance,
+            )
             for row in rows
         ]
     )
@@ -165,9 +177,10 @@ def _side(app: Application, base: dict[str, Any]) -> dict[str, Any]:
     now: Now = base["now"]
     entries = app.log.newest(6)
     active = app.runs.newest(active=True, limit=8)
+    due = expiries.due(app, now.at)
     version = pages.version_of(
         [entry.number for entry in entries], [(run.id, run.state) for run in active], now.automation_on, now.inventory.revision,
-        bool(now.watch_down),
+        bool(now.watch_down), due,
     )  # fmt: skip
     lateness = now.watch.get("lateness_p99_s")
-    return {"entries": entries, "active_runs": active, "lateness": lateness, "side_version": version}
+    return {"entries": entries, "active_runs": active, "lateness": lateness, "due": due, "side_version": version}

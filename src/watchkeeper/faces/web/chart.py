@@ -180,7 +180,7 @@ def _measured(check: Check | None) -> tuple[str, Quantity, list[Line]]:
             continue
         for each, negated in _comparisons(rule.condition.tree):
             value = as_number(each.limits[0].value)
-            if each.operator not in _ORDERED or value is None or (name and each.name != name):
+            if each.operator not in _ORDERED or value is None or (name and each.name != name) or _ahead(each):
                 continue
             name, quantity = each.name, each.quantity
             bad_above = (each.operator in (">", ">=")) is not negated
@@ -193,6 +193,11 @@ def _measured(check: Check | None) -> tuple[str, Quantity, list[Line]]:
         return name, quantity, lines
     main = KINDS[check.probe.kind].main
     return main, KINDS[check.probe.kind].values[main].quantity, []
+
+
+def _ahead(tree: Comparison) -> bool:
+    """A forecast is no line to draw: the number it is about is."""
+    return tree.function is not None and tree.function.call in ("full", "time_to")
 
 
 def _comparisons(tree: Tree, negated: bool = False) -> list[tuple[Comparison, bool]]:

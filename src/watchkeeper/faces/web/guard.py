@@ -29,6 +29,20 @@ def is_loopback(host: str) -> bool:
     return name.lower() in LOOPBACK and (not port or port.isdigit())
 
 
+OPEN_ELSEWHERE = ("/ack/", "/calendar/", "/static/")
+"""What people may open by the public address too; the key in the address is their right, a cookie is of no use there."""
+
+
+def is_public(request: HttpRequest) -> bool:
+    """Whether the Host header is that of the public address in watchkeeper.yaml, behind a proxy that ends TLS."""
+    if not request.path.startswith(OPEN_ELSEWHERE):
+        return False
+    from watchkeeper.bootstrap.main import application
+
+    address = application().holder.current.team.web_url
+    return bool(address) and str(request.META.get("HTTP_HOST", "")).lower() == address.partition("://")[2].lower()
+
+
 class Guard:
     """Middleware: security headers on everything, and nothing at all for a foreign Host."""
 
@@ -49,7 +63,7 @@ class Guard:
             fine = is_loopback(request.get_host())
         except DisallowedHost:
             fine = False
-        if fine:
+        if fine or is_public(request):
             return None
         text = "This page answers to 127.0.0.1 and localhost only.\nOpen it by the address that wk open prints.\n"
         return HttpResponse(text, status=400, content_type="text/plain; charset=utf-8")

@@ -13,11 +13,12 @@ from watchkeeper.core.errors import NotFound
 from watchkeeper.core.incidents.values import Event, Incident, Status
 from watchkeeper.core.notifications import Attempt, Notification
 from watchkeeper.core.runs.values import Run, RunState
-from watchkeeper.faces.web import chart, pages, runs, track
+from watchkeeper.faces.web import chart, incident_around, pages, runs, track
+from watchkeeper.services.windows.muting import incident_among
 
 PAGE = 50
 UNMOVED = frozenset({RunState.READY, RunState.PARKED, RunState.FAILED, RunState.UNPROVEN, RunState.CANCELLED})
-PARTS = ("top", "needs", "readings", "run", "side", "timeline", "told")
+PARTS = ("top", "needs", "readings", "around", "run", "side", "records", "timeline", "told")
 
 
 @pages.page
@@ -25,6 +26,7 @@ def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Open first, then what was closed, newest first."""
     app = application()
     base = pages.shared(app, "incidents")
+    base["lines"] = [(each, incident_around.response_of(each, base["now_at"])) for each in base["now"].incidents]
     before = runs.whole_number(request.GET.get("before"))
     closed = app.incidents.newest(Status.CLOSED, PAGE, before)
     more = closed[-1].id if len(closed) == PAGE else None
@@ -70,15 +72,19 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
         "suspects": suspects,
         "told": told,
         "stations": track.of_incident(incident, run),
-        "incident_class": "plain" if not is_open else "crit" if state is State.CRIT else "warn",
+        "incident_class": "plain" if incident.status is Status.CLOSED else "crit" if state is State.CRIT else "warn",
         "open_for": (incident.closed_at or base["now_at"]) - incident.opened_at,
         "sentence": sentence(incident, run, calm(base, incident)),
         "why_not": why_not(incident, run),
+        "response": incident_around.response_of(incident, base["now_at"]),
         "held": [each.service.name for each in base["now"].services if each.held_under == number],
+        "muted": incident_among(base["now"].muted, app.holder.current, incident) if is_open else None,
         "service": app.holder.current.services.get(incident.service),
         "charts": chart.of_incident(app, incident, run, base["zone"], base["now_at"]),
     }
+    context |= incident_around.around(app, incident)
     context["steps"] = runs.steps_of(app, run) if run else []
+    context["proved"] = app.quarantines.shown_for(run).words if run else ""
     return context | {"versions": _versions(context)}
 
 
@@ -87,10 +93,12 @@ def _versions(context: dict[str, Any]) -> dict[str, str]:
     minute = int(context["now_at"] // 60)
     steps = runs.version(run) if run else ""
     return {
-        "top": pages.version_of(incident, steps, context["held"], minute),
+        "top": pages.version_of(incident, steps, context["held"], context["muted"], minute),
         "needs": pages.version_of([(each.approval.id, each.approval.given) for each in context["waiting"]]),
         "readings": pages.version_of([each.version for each in context["charts"]], incident),
         "run": steps,
+        "around": pages.version_of(context["clock"], context["blocked"], context["parts"]),
+        "records": pages.version_of(context["tasks"], context["links"], context["alike"], context["remedies"]),
         "side": pages.version_of(context["suspects"]),
         "timeline": pages.version_of(len(context["timeline"]), context["timeline"][0].id if context["timeline"] else 0),
         "told": pages.version_of(context["told"]),
@@ -135,6 +143,8 @@ def calm(base: dict[str, Any], incident: Incident) -> float | None:
 def sentence(incident: Incident, run: Run | None, calm_since: float | None) -> tuple[str, str]:
     """(what is wrong, how it stands): measured, and honest about proof."""
     what = incident.title.rstrip(".") + "."
+    if incident.status is Status.MERGED:
+        return what, f"Incident {incident.merged_into} is its cause, and tells of both. Its own checks go on proving."
     if incident.ending is not None:
         words = {
             "fixed": "Fixed, and proven by the same checks that opened it.",
@@ -194,3 +204,51 @@ def close(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
     """POST reason: close without proof, counted as such."""
     application().incidents.close_unproven(number, actor, request.POST.get("reason", "")[:2000])
     return pages.go(f"/incidents/{number}")
+
+
+@pages.act
+def assign(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST owner: who has it; empty is the one who asks."""
+    application().incidents.assign(number, actor, request.POST.get("owner", ""))
+    return pages.go(f"/incidents/{number}")
+
+
+@pages.act
+def severity(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST severity, reason."""
+    wanted, reason = request.POST.get("severity", ""), request.POST.get("reason", "")
+    application().incidents.set_severity(number, actor, wanted, reason)
+    return pages.go(f"/incidents/{number}")
+
+
+@pages.act
+def task(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST text, owner, due (a date in the team's zone: until its end)."""
+    app = application()
+    due = incident_around.end_of_day(request.POST.get("due", ""), app.holder.current.team.timezone)
+    app.incidents.add_task(number, actor, request.POST.get("text", ""), request.POST.get("owner", ""), due)
+    return pages.go(f"/incidents/{number}#records")
+
+
+@pages.act
+def tick(request: HttpRequest, actor: Actor, number: int, task: int) -> HttpResponse:
+    """POST undo: takes the tick back."""
+    application().incidents.do_task(task, actor, not request.POST.get("undo"))
+    return pages.go(f"/incidents/{number}#records")
+
+
+@pages.act
+def link(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """POST target, title."""
+    target, title = request.POST.get("target", ""), request.POST.get("title", "")
+    application().incidents.add_link(number, actor, target, title)
+    return pages.go(f"/incidents/{number}#records")
+
+
+@pages.page
+def postmortem(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
+    """The draft, as a Markdown file."""
+    text = application().incidents.postmortem(number)
+    answer = HttpResponse(text, content_type="text/markdown; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="postmortem-{number}.md"'
+    return answer

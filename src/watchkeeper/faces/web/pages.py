@@ -21,6 +21,7 @@ from watchkeeper.bootstrap.main import Application, application
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.checks.values import State
 from watchkeeper.core.errors import Forbidden, WatchkeeperError
+from watchkeeper.core.windows import muted_line
 from watchkeeper.faces.web import draw, marks
 from watchkeeper.services.status import Now
 
@@ -143,6 +144,7 @@ def shared(app: Application, active: str = "", seen: Now | None = None) -> dict[
         "now_at": now.at,
         "zone": zone,
         "zone_name": here.tzname() or "UTC",
+        "muted_line": muted_line(now.muted),
         "today": f"{here:%a} {here.day} {here:%b}",
         "team": now.inventory.team.name,
         "active": active,
@@ -155,7 +157,7 @@ def shared(app: Application, active: str = "", seen: Now | None = None) -> dict[
         "errors": [each for each in now.mistakes if each.level == "error"],
         "day": day,
         "alarm_version": version_of(
-            late, title, name, day.paths, len(now.incidents), len(now.waiting), active, len(now.own)
+            late, title, name, day.paths, len(now.incidents), len(now.waiting), active, len(now.own), now.unmanned
         ),
     }
 

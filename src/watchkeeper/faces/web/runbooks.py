@@ -59,4 +59,6 @@ def one(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         "responses": responses,
         "last": last,
     }
+    context["record"], symptoms = app.quarantines.shown(file.path)
+    context["symptoms"] = [(name, each.words) for name, each in symptoms.items()]
     return pages.render(request, "runbook.html", pages.shared(app, "runbooks") | context)

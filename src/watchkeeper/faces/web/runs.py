@@ -142,6 +142,7 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
     if run.incident is not None:
         stations.append(track.Station("Proof", "done" if run.state is RunState.PROVEN else "planned"))
     return base | {
+        "proved": app.quarantines.shown_for(run).words,
         "run": run, "touches": line(run.blast_radius), "steps": steps_of(app, run), "waiting": waiting,
         "decided": decided, "stations": stations,
         "ended": run.state in ENDED, "resumable": resumable(run),

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from watchkeeper.core.checks import Flip, Judged, Reading, Settled, State, Verdict
 from watchkeeper.core.checks.judging import judge
-from watchkeeper.core.checks.settling import gap, settle
+from watchkeeper.core.checks.settling import begun_anew, fixed, gap, settle
 from watchkeeper.core.inventory.values import Check
+from watchkeeper.services.checks.derived import DerivedValues
 
 _KEPT_UNWRITTEN = 50_000
 
@@ -34,6 +35,7 @@ class Book:
         self._rules: dict[str, str] = {}
         self._batch = Batch()
         self.lost = 0
+        self.derived = DerivedValues()
 
     def load(self, settled: Mapping[str, Settled], rules: Mapping[str, str], last_at: Mapping[str, float]) -> None:
         """Begin with what the store knows."""
@@ -50,6 +52,7 @@ class Book:
 
         Beginning anew keeps the settled state and empties its window: old readings under another rule prove nothing.
         """
+        self.derived.adopt(check)
         former = former_key(check)
         if check.key not in self.settled and former in self.settled:
             self.settled[check.key] = self.settled[former]
@@ -58,12 +61,15 @@ class Book:
                 self.last_at[check.key] = self.last_at[former]
         known = self.settled.get(check.key)
         if known is not None and self._rules.get(check.key) != check.rule_hash:
-            self.settled[check.key] = replace(known, recent=(), good_in_row=0)
+            self.settled[check.key] = begun_anew(known)
             self._rules[check.key] = check.rule_hash
             self._batch.settled[check.key] = self.settled[check.key]
 
     def take(self, check: Check, reading: Reading) -> tuple[Judged, Flip | None]:
         """Judge a reading and fold it in; it waits for the next commit."""
+        derived = self.derived.of(check, reading)
+        if derived:
+            reading = replace(reading, values={**reading.values, **derived})
         verdict = judge(check, reading)
         judged = Judged(reading, verdict, check.rule_hash)
         settled, flip = settle(check, self.settled.get(check.key), verdict, reading)
@@ -78,6 +84,17 @@ class Book:
         settled, flip = gap(check, known, since, until)
         reading = Reading(check.key, until, 0.0, {}, settled.reason)
         self._keep(check, Judged(reading, Verdict(State.UNKNOWN, settled.reason), check.rule_hash), settled, flip)
+        return flip
+
+    def fixed(self, check: Check, now: float) -> Flip | None:
+        """A fix of ours was proven by this check: what it did before is no flapping."""
+        known = self.settled.get(check.key)
+        if known is None or not known.turns:
+            return None
+        self.settled[check.key], flip = fixed(check, known, now)
+        self._batch.settled[check.key] = self.settled[check.key]
+        if flip is not None:
+            self._batch.flips.append(flip)
         return flip
 
     def _keep(self, check: Check, judged: Judged, settled: Settled, flip: Flip | None) -> None:

@@ -1,7 +1,7 @@
 """The watch loop: asks every check at its time, judges, writes ticks in one commit, and follows the inventory.
 
-One asyncio loop. Probes never overlap for the same check, the number of open probes is bounded, commits and file
-reading run beside the loop (`offload`), so that neither a slow disk nor a large ops repo delays a probe.
+One asyncio loop. Probes never overlap for the same check, the number of open probes is bounded (`lanes`), commits and
+file reading run beside the loop (`offload`), so that neither a slow disk nor a large ops repo delays a probe.
 """
 
 from __future__ import annotations
@@ -10,69 +10,36 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from watchkeeper.core.checks import Judged, Reading
+from watchkeeper.core.alerts import Alert
+from watchkeeper.core.checks import Judged, Reading, Settled, State
+from watchkeeper.core.checks.groups import reading_of
 from watchkeeper.core.checks.judging import judge
-from watchkeeper.core.errors import Invalid, NoAnswer
+from watchkeeper.core.errors import Invalid, NoAnswer, NotFound
 from watchkeeper.core.inventory.values import Check, Inventory
 from watchkeeper.core.times import utc_text
+from watchkeeper.core.watching import PingPlan, known_names, place_alerts
 from watchkeeper.services.checks.book import Book
+from watchkeeper.services.checks.derived import Deriving
+from watchkeeper.services.checks.groups import Groups
+from watchkeeper.services.checks.guard import Guard
+from watchkeeper.services.checks.intake import Intake
+from watchkeeper.services.checks.lanes import Lanes
 from watchkeeper.services.checks.lateness import Lateness
+from watchkeeper.services.checks.needs import Inventories, Limits, Offload, WatchReadings
 from watchkeeper.services.checks.once import named
+from watchkeeper.services.checks.overload import overloaded
 from watchkeeper.services.checks.plan import Plan, Slot
 from watchkeeper.services.checks.share import Share
-from watchkeeper.services.ports import Clock, Ping, ProbePort, ReadingsPort
+from watchkeeper.services.ports import Clock, Ping, ProbePort
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+LOOKS_PER_S = 20
 APART_S = 1.0  # readings of one check that somebody asks for stay this far apart
-
-
-class WatchReadings(ReadingsPort, Protocol):
-    """The readings store with what the watch needs to go on after a restart."""
-
-    def rules(self) -> dict[str, str]: ...
-
-    def last_asked(self) -> dict[str, float]: ...
-
-
-class Inventories(Protocol):
-    """Holds the last good inventory; `refresh` and `reload` look at the files (blocking) and take over what is valid.
-
-    `current` raises `Invalid` while there has been none yet.
-    """
-
-    @property
-    def current(self) -> Inventory: ...
-
-    @property
-    def fault(self) -> str: ...
-
-    def refresh(self) -> bool: ...
-
-    def reload(self) -> bool: ...
-
-
-class Offload(Protocol):
-    """Runs blocking work beside the loop."""
-
-    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds and rhythms of the watch, seconds. gap_s: own silence that counts as having been away."""
-
-    open_probes: int = 256
-    flush_s: float = 0.15
-    refresh_s: float = 0.5
-    pulse_s: float = 1.0
-    gap_s: float = 5.0
-    unseen_s: float = 10.0
 
 
 class Watch:
@@ -90,21 +57,28 @@ class Watch:
         monotonic: Clock = time.monotonic,
         offload: Offload = asyncio.to_thread,
         share: Share | None = None,
+        intake: Intake | None = None,
     ) -> None:
         self._holder, self._probes, self._readings, self._clock = holder, probes, readings, clock
         self._secrets = secrets
         self._limits = limits or Limits()
         self._monotonic, self._offload = monotonic, offload
         self._plan, self._book, self._lateness = Plan(), Book(), Lateness()
-        self._open = asyncio.Semaphore(self._limits.open_probes)
+        self._deriving = Deriving(self._book.derived, lambda: self._book.settled, readings, clock, offload)
+        self._lanes = Lanes(self._limits.open_probes, self._limits.slow_probes, self._limits.slow_after_s, monotonic)
+        self._guard, self._groups = Guard(probes, clock, monotonic), Groups()
         self._writing = asyncio.Lock()
         self._flipped, self._replanned, self._begun = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._share, self._taking = share, asyncio.Lock()
+        self.intake = intake or Intake(readings, offload)
+        self._heartbeats: tuple[str, Mapping[str, str]] = ("", {})
+        self._looks = (0, 0)
+        self.listening_fault = ""
+        """Why nobody can ping over HTTP; set by the ping server."""
         self._revision: str | None = None
         self._fault = self._store_fault = self._told = ""
         self._started_at = clock()
-        self._skipped = self._overload = 0
-        self._busy = 0
+        self._skipped = 0
 
     # ---- running ----
 
@@ -117,6 +91,8 @@ class Watch:
                 loops.create_task(self._write_on())
                 loops.create_task(self._follow_files())
                 loops.create_task(self._pulse_on())
+                loops.create_task(self.intake.drain_on())
+                loops.create_task(self._deriving.run())
         finally:
             for slot in self._plan.slots.values():
                 for task in (slot.running, slot.soon):
@@ -130,6 +106,7 @@ class Watch:
         settled = await self._offload(readings.settled)
         self._book.load(settled, await self._offload(readings.rules), await self._offload(readings.last_asked))
         await self._take_over()
+        await self._deriving.once()
         await self._pulse()
         await self.flush()
         self._begun.set()
@@ -155,6 +132,8 @@ class Watch:
             return
         if slot.soon is not None or now - slot.forced_at < APART_S:
             return
+        if self._is_early(slot):
+            return
         self._begin_ask(slot, due)
 
     def _begin_ask(self, slot: Slot, due: float | None) -> asyncio.Task[Judged]:
@@ -165,35 +144,62 @@ class Watch:
     async def _ask(self, slot: Slot, check: Check, due: float | None) -> Judged:
         """One question from start to book. The answer of a check that changed meanwhile is not taken."""
         try:
-            if self._open.locked():
-                self._overload += 1
-            async with self._open:
+            place = await self._lanes.enter(slot.hung)
+            try:
                 slot.last_start = self._monotonic()
                 if due is not None:
-                    self._lateness.add(slot.last_start - due)
-                self._busy += 1
-                try:
-                    reading = await self._answer(check)
-                finally:
-                    self._busy -= 1
+                    self._lateness.add(slot.last_start - due, slot.last_start)
+                reading = await self._answer(check)
+            finally:
+                self._lanes.leave(place)
+                slot.hung = self._monotonic() - slot.last_start > self._limits.slow_after_s
+            self._guard.saw(check, reading)
+            reading = await self._guard.doubted(check, reading)
         finally:
             slot.running = None
         current = self._plan.slots.get(check.key)
         if current is None or current.check.rule_hash != check.rule_hash:
             return Judged(reading, judge(check, reading), check.rule_hash)
+        first = check.key not in self._book.settled
         judged, flip = self._book.take(check, reading)
         if flip is not None:
             log.info("%s %s -> %s: %s", flip.check, flip.before, flip.after, flip.reason)
             self._flipped.set()
+        if first or flip is not None:
+            for key in self._groups.of(check.key):
+                self._ask_group_soon(self._plan.slots.get(key))
         return judged
 
     async def _answer(self, check: Check) -> Reading:
         at = self._clock()
         try:
+            if check.probe.kind == "group":
+                return reading_of(check, await self._states(check), at)
             return await self._probes.ask(check, at)
         except Exception as error:  # a probe's own mistake must not end the watch
             log.exception("asking %s failed in a way it should not", check.key)
             return Reading(check.key, at, 0.0, {}, f"The probe itself failed ({type(error).__name__}); see the log.")
+
+    async def _states(self, group: Check) -> Mapping[str, Settled]:
+        """Where the members of a group stand; those that another node asks are looked up in the store."""
+        if all(key in self._plan.slots for key in self._groups.members(group.key)):
+            return self._book.settled
+        stored = await self._offload(self._readings.settled)
+        return stored | {key: settled for key, settled in self._book.settled.items() if key in self._plan.slots}
+
+    def _is_early(self, slot: Slot) -> bool:
+        """Whether this is a group with members that are being asked for the first time: their answers will ask it."""
+        members = self._groups.members(slot.check.key)
+        return any(key in self._plan.slots and key not in self._book.settled for key in members)
+
+    def _ask_group_soon(self, slot: Slot | None) -> None:
+        if slot is not None and not self._is_early(slot):
+            self._ask_soon(slot)
+
+    def _ask_soon(self, slot: Slot | None) -> None:
+        """Begin an ask as soon as the last one is a second old; nobody waits for it."""
+        if slot is not None and slot.soon is None:
+            slot.soon = asyncio.get_running_loop().create_task(self._when_apart(slot))
 
     # ---- asked by somebody ----
 
@@ -239,11 +245,65 @@ class Watch:
     async def ping(self, ping: Ping) -> None:
         """Store a heartbeat ping durably and look at its check at once. Raises `NotFound` for an unknown check."""
         await self._begun.wait()
-        named(self._known(), [ping.check])
-        await self._offload(lambda: self._readings.ping(ping))
-        slot = self._plan.slots.get(ping.check)
-        if slot is not None and slot.running is None and slot.soon is None:
-            slot.soon = asyncio.get_running_loop().create_task(self._when_apart(slot))
+        if ping.check not in self._plan.slots:
+            named(self._known(), [ping.check])
+        await self.intake.take(ping)
+        settled = self._book.settled.get(ping.check)
+        if ping.status == "fail" or settled is None or settled.state is not State.OK or self._has_time():
+            self._look_soon(ping.check)
+
+    def _has_time(self) -> bool:
+        """Pings that change nothing are looked at as well, some each second; under load at the check's own rhythm."""
+        second = int(self._monotonic())
+        if second != self._looks[0]:
+            self._looks = second, 0
+        self._looks = second, self._looks[1] + 1
+        return self._looks[1] <= LOOKS_PER_S
+
+    async def take_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Store what others say of our services, durably, and look at those checks at once. Raises `Invalid`."""
+        await self._begun.wait()
+        inventory = self._holder.current
+        placed = place_alerts(alerts, inventory.team.alerts, inventory.checks.values())
+        await self.intake.take_alerts(placed, self._clock())
+        for check in {alert.check for alert in placed}:
+            self._look_soon(check)
+
+    def heartbeat(self, name: str) -> str:
+        """The key of a heartbeat check by its name, or by the one it had before. Raises `NotFound`."""
+        inventory = self._holder.current
+        if self._heartbeats[0] != inventory.revision:
+            self._heartbeats = inventory.revision, known_names(tuple(inventory.checks.values()))
+        key = self._heartbeats[1].get(name)
+        if key is None:
+            raise NotFound(f"There is no heartbeat check {name} any more.", "Declare it again, or take the job away.")
+        return key
+
+    def ping_plan(self) -> PingPlan:
+        """Where pings are to be taken over HTTP, as the files say now."""
+        try:
+            return self._holder.current.team.pings or PingPlan()
+        except Invalid:
+            return PingPlan()
+
+    def _look_soon(self, key: str) -> None:
+        slot = self._plan.slots.get(key)
+        if slot is not None and slot.running is None:
+            self._ask_soon(slot)
+
+    async def changed(self, checks: Mapping[str, float]) -> None:
+        """Something was repaired for these checks at that time: what they measured before says nothing any more."""
+        await self._begun.wait()
+        for key, at in checks.items():
+            self._book.derived.changed(key, at)
+
+    async def fixed(self, keys: Sequence[str]) -> None:
+        """A fix was proven by these checks: what they did before is no flapping."""
+        await self._begun.wait()
+        for key in keys:
+            slot = self._plan.slots.get(key)
+            if slot is not None and self._book.fixed(slot.check, self._clock()) is not None:
+                self._flipped.set()
 
     # ---- writing ----
 
@@ -376,6 +436,8 @@ class Watch:
     def _apply(self, inventory: Inventory, checks: Iterable[Check]) -> None:
         self._revision = inventory.revision
         self._probes.replace(inventory.hosts, inventory.databases, self._secrets(inventory))
+        self._guard.replace(inventory)
+        self._groups.replace(inventory)
         far = {name for name, host in inventory.hosts.items() if host.kind != "local"}
         changed, gone = self._plan.replace(checks, self._monotonic(), far)
         for slot in changed:
@@ -388,6 +450,7 @@ class Watch:
 
     def status(self) -> Mapping[str, object]:
         """Is the watch itself well: plain values, durations in seconds."""
+        overload = overloaded(self._lateness, self._lanes, self._monotonic())
         return {
             "running": True,
             "pid": os.getpid(),
@@ -397,13 +460,20 @@ class Watch:
             "checks": len(self._plan.slots),
             "starts": self._lateness.starts,
             **self._lateness.summary(),
-            "open_probes": self._busy,
-            "open_probes_limit": self._limits.open_probes,
-            "overload": self._overload,
+            "open_probes": self._lanes.open,
+            "open_probes_slow": self._lanes.slow,
+            "open_probes_limit": self._lanes.limit,
+            "waiting": self._lanes.waiting,
+            "overload": self._lanes.waited,
             "overlaps": self._skipped,
             "missed": self._plan.missed,
             "unwritten": self._book.unwritten,
             "lost": self._book.lost,
             "fault": self._holder.fault or self._fault or self._store_fault,
             "store_fault": self._store_fault,
+            "cut_off_since": utc_text(self._guard.since),
+            "warnings": [each for each in (overload, self._guard.warning()) if each],
+            "ping_fault": self.intake.fault or self.listening_fault,
+            "pings": self.intake.taken.pings,
+            "ping_commits": self.intake.taken.commits,
         }

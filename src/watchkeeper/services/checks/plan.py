@@ -27,7 +27,8 @@ _SAME_S = 1e-6  # closer times are the same moment
 class Slot:
     """One check in the plan. Times are monotonic seconds.
 
-    running: the ask under way. soon: one that somebody wants now and that has not begun. forced_at: the last of these.
+    hung: its last ask was slow, see `lanes`. running: the ask under way. soon: one that somebody wants now and that has not
+    begun. forced_at: the last of these.
     """
 
     check: Check
@@ -35,6 +36,7 @@ class Slot:
     phase: float
     last_start: float = -math.inf
     forced_at: float = -math.inf
+    hung: bool = False
     running: asyncio.Task[Judged] | None = None
     soon: asyncio.Task[Judged] | None = field(default=None)
 

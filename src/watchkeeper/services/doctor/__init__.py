@@ -50,6 +50,7 @@ class Doctor:
         self._watch = watch
         self._holder = holder
         self._around = around
+        self._clock = clock
         self._hosts = HostDoctor(hosts, clock)
 
     def examine(self) -> list[Finding]:
@@ -64,7 +65,7 @@ class Doctor:
                 self._disk(),
                 self._page(),
                 Finding("runtime", State.OK, self._around.runtime),
-                *channels.examine(self._store, self._holder),
+                *channels.examine(self._store, self._holder, self._clock()),
                 *self._own(),
             ]
             return [*here, *(finding for findings in on_hosts for finding in findings)]
@@ -76,6 +77,9 @@ class Doctor:
             return Finding("watch", State.CRIT, error.sentence, "Start it: wk up.")
         late = status.get("lateness_p99_s")
         words = f"pid {status.get('pid')}, {status.get('checks')} checks"
+        warnings = status.get("warnings")
+        if isinstance(warnings, list) and warnings:  # overload, or its own network: each says what to do
+            return Finding("watch", State.WARN, f"{words}. {' '.join(map(str, warnings))}")
         if isinstance(late, int | float):
             words += f", asked late by {format_duration(float(late))} at most in 99 of 100"
             if late > 1.0:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from watchkeeper.core.actors import Actor, assert_role
 from watchkeeper.core.checks.values import State
+from watchkeeper.core.delivery.channels import health_of
 from watchkeeper.core.errors import Locked, NotFound, Usage
 from watchkeeper.core.inventory.values import Channel
-from watchkeeper.core.notifications import Message, Notification
+from watchkeeper.core.notifications import Message, Notification, is_held
 from watchkeeper.core.times import format_duration
 from watchkeeper.services.doctor.findings import Finding
 from watchkeeper.services.inventory import InventoryHolder
@@ -33,24 +34,40 @@ class Outcome:
     duration_s: float = 0.0
 
 
-def examine(store: StorePort, holder: InventoryHolder) -> list[Finding]:
-    """What is declared, and what waits in the outbox."""
+def examine(store: StorePort, holder: InventoryHolder, now: float) -> list[Finding]:
+    """What is declared, how each channel is by its last attempts, and what waits in the outbox."""
     team = holder.current.team
     if not team.channels:
         words = "No channel is declared: nobody can be told."
         return [Finding("channels", State.CRIT, words, "Add channels to watchkeeper.yaml.")]
     with store.read() as session:
-        waiting = session.notifications(undelivered=True)
+        waiting = [each for each in session.notifications(undelivered=True) if each.folded_into is None]
+        healths = {each.name: health_of(session.last_attempts(each.name)) for each in team.channels}
     failed = [each for each in waiting if each.failed]
+    held = [each for each in waiting if is_held(each, now)]
+    moving = [each for each in waiting if not each.failed and each not in held]
     names = ", ".join(channel.name for channel in team.channels)
     if failed:
-        words = f"{len(failed)} pages were not delivered; newest: {failed[0].last_error or 'no channel'}"
+        words = f"{_count(failed)} not delivered; newest: {failed[0].last_error or 'no channel'}"
         mend = "Mend the channel in watchkeeper.yaml; delivery goes on by itself. Try it: wk doctor --send-test."
         return [Finding("channels", State.CRIT, words, mend)]
-    if waiting:
-        words = f"{names}; {len(waiting)} on the way, newest: {waiting[0].last_error or 'just being sent'}"
+    down = [(name, health) for name, health in healths.items() if health.down]
+    if down:
+        words = "; ".join(f"{name} is down: {health.error}" for name, health in down)
+        left = len(team.channels) - len(down)
+        mend = "Mend it; meanwhile the others take its messages." if left else "Mend it: nobody can be told now."
+        return [
+            Finding("channels", State.WARN if left else State.CRIT, words, f"{mend} Try it: wk doctor --send-test.")
+        ]
+    if moving:
+        words = f"{names}; {len(moving)} on the way, newest: {moving[0].last_error or 'just being sent'}"
         return [Finding("channels", State.WARN, words, "It is tried again by itself; look again in a minute.")]
-    return [Finding("channels", State.OK, f"{names}; nothing waits")]
+    waits = f"; {len(held)} held, to be told together" if held else "; nothing waits"
+    return [Finding("channels", State.OK, f"{names}{waits}")]
+
+
+def _count(found: list[Notification]) -> str:
+    return "1 page was" if len(found) == 1 else f"{len(found)} pages were"
 
 
 class ChannelTests:

@@ -5,7 +5,8 @@ Each port has one contract suite in ``tests/contract`` which every implementatio
 
 from collections.abc import Callable
 
-from watchkeeper.services.ports.checks import JournalPort, Ping, ProbePort, ReadingsPort, WatchPort
+from watchkeeper.core.checks.heartbeats import Ping
+from watchkeeper.services.ports.checks import JournalPort, ProbePort, ReadingsPort, WatchPort
 from watchkeeper.services.ports.engine import EnginePort
 from watchkeeper.services.ports.hosts import CommandResult, HostPort, HostsPort, SpoolAnswer, SpoolStatus, SpoolStep
 from watchkeeper.services.ports.notifiers import DeliveryError, NotifierPort

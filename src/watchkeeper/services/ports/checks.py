@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks import Flip, Judged, Reading, Settled
+from watchkeeper.core.checks.heartbeats import Ping
 from watchkeeper.core.inventory.values import Check, Database, Host
+from watchkeeper.services.ports.pings import PingHistory, PingRows
 
 
 class ProbePort(Protocol):
@@ -24,17 +26,7 @@ class ProbePort(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """One heartbeat ping: ``success``, ``start`` or ``fail``."""
-
-    check: str
-    at: float
-    status: Literal["success", "start", "fail"]
-    note: str = ""
-
-
-class ReadingsPort(Protocol):
+class ReadingsPort(PingRows, Protocol):
     """The readings store, written by the watch alone. A batch that holds a flip is committed durably (FULL)."""
 
     def write(self, readings: Sequence[Judged], flips: Sequence[Flip], settled: Mapping[str, Settled]) -> list[Flip]:
@@ -62,7 +54,7 @@ class ReadingsPort(Protocol):
         ...
 
 
-class JournalPort(Protocol):
+class JournalPort(PingHistory, Protocol):
     """Read side of the readings store, used by main."""
 
     def flips(self, after: int, limit: int = 200) -> list[Flip]:
@@ -96,7 +88,19 @@ class WatchPort(Protocol):
         ...
 
     def status(self) -> dict[str, object]:
-        """pid, started_at, revision, checks, lateness (p50, p99, max), open_probes, overload, fault sentence."""
+        """pid, started_at, revision, checks, lateness (p50, p99, max), open_probes, overload, warnings, fault sentence."""
+        ...
+
+    def changed(self, checks: Mapping[str, float]) -> None:
+        """Something was repaired for these checks at that time: windows of readings begin there (decision 0041)."""
+        ...
+
+    def fixed(self, checks: Sequence[str]) -> None:
+        """A fix was proven by these checks: what they did before is no flapping."""
         ...
 
     def ping(self, ping: Ping) -> None: ...
+
+    def alerts(self, alerts: Sequence[Alert]) -> None:
+        """Take alerts that are placed on their checks; returns once they are durable."""
+        ...

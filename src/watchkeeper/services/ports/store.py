@@ -12,11 +12,18 @@ from watchkeeper.core.leases import Lease
 from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.notifications import Attempt, Notification
 from watchkeeper.core.runs.values import Approval, Grant, Run, RunState, RunStep
+from watchkeeper.services.ports.delivery import DeliveryRows
+from watchkeeper.services.ports.expiries import ExpiryRows
+from watchkeeper.services.ports.incidents import IncidentRows
+from watchkeeper.services.ports.keys import KeyRows
+from watchkeeper.services.ports.oncall import OnCallRows
+from watchkeeper.services.ports.quarantine import QuarantineRows
+from watchkeeper.services.ports.windows import WindowRows
 
 T = TypeVar("T")
 
 
-class Session(Protocol):
+class Session(DeliveryRows, ExpiryRows, OnCallRows, QuarantineRows, WindowRows, IncidentRows, KeyRows, Protocol):
     """Everything kept, within one transaction. Ids are given at `add_*`; `save_*` replaces the whole row.
 
     Lookups of one thing by id raise `NotFound` with a sentence; lists are newest first unless said.
@@ -112,8 +119,12 @@ class Session(Protocol):
     def attempts(self, notification: int) -> list[Attempt]: ...
 
     # changes
-    def add_change(self, change: Change) -> Change: ...
+    def add_change(self, change: Change) -> Change:
+        """A second one with the same key is not added: the first one comes back."""
+        ...
+
     def changes(self, since: float, until: float, limit: int = 200) -> list[Change]: ...
+    def change_by_key(self, key: str) -> Change | None: ...
 
     # operations log
     def append_entry(self, draft: Draft) -> Entry:

@@ -7,15 +7,46 @@ group and take the works of other callers with it. Rows are never deleted, and n
 
 from watchkeeper.store.models.approvals import Approval
 from watchkeeper.store.models.changes import Change
+from watchkeeper.store.models.expiries import ExpiryWarning
 from watchkeeper.store.models.grants import Grant
-from watchkeeper.store.models.incidents import Event, Incident
+from watchkeeper.store.models.incidents import Event, Incident, Link, Task
+from watchkeeper.store.models.keys import KeyGeneration
 from watchkeeper.store.models.leases import Lease
 from watchkeeper.store.models.nodes import Node, NodeAsk, NodeEpoch, OpsRevision
 from watchkeeper.store.models.notifications import Attempt, Notification
+from watchkeeper.store.models.oncall import Ladder, OnCallOverride, OnCallTurn
+from watchkeeper.store.models.quarantine import Backoff, Quarantine, RunResult
 from watchkeeper.store.models.runs import Run, RunStep
 from watchkeeper.store.models.settings import Cursor, Setting
+from watchkeeper.store.models.windows import Window, WindowPlan
 
 __all__ = [
-    "Approval", "Attempt", "Change", "Cursor", "Event", "Grant", "Incident", "Lease", "Node", "NodeAsk", "NodeEpoch",
-    "Notification", "OpsRevision", "Run", "RunStep", "Setting",
+    "Approval",
+    "Attempt",
+    "Backoff",
+    "Change",
+    "Cursor",
+    "Event",
+    "ExpiryWarning",
+    "Grant",
+    "Incident",
+    "KeyGeneration",
+    "Ladder",
+    "Lease",
+    "Link",
+    "Node",
+    "NodeAsk",
+    "NodeEpoch",
+    "Notification",
+    "OnCallOverride",
+    "OnCallTurn",
+    "OpsRevision",
+    "Quarantine",
+    "Run",
+    "RunResult",
+    "RunStep",
+    "Setting",
+    "Task",
+    "Window",
+    "WindowPlan",
 ]  # fmt: skip

@@ -15,7 +15,12 @@ class Change(models.Model):
     host = models.TextField(default="")
     detail = models.TextField(default="")
     own = models.BooleanField(default=False)
+    key = models.TextField(default="", db_default="")
+    incident = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "change"
-        indexes = (models.Index(fields=["at", "id"], name="change_by_time"),)
+        indexes = (
+            models.Index(fields=["at", "id"], name="change_by_time"),
+            models.Index(fields=["key"], condition=~models.Q(key=""), name="change_by_key"),
+        )

@@ -27,12 +27,21 @@ class Incident(models.Model):
     last_change_at = models.FloatField(null=True)
     why_not_acted = models.TextField(default="")
     entry = models.BigIntegerField(null=True)
+    owner = models.TextField(db_default="")
+    failed_at = models.FloatField(null=True)
+    severity_by = models.TextField(db_default="")
+    respond_by = models.FloatField(null=True)
+    merged_into = models.BigIntegerField(null=True)
+    held_until = models.FloatField(null=True)
+    pattern = models.TextField(db_default="")
 
     class Meta:
         db_table = "incident"
         indexes = (
             models.Index(fields=["status", "id"], name="incident_by_status"),
             models.Index(fields=["service", "closed_at"], name="incident_by_service"),
+            models.Index(fields=["pattern", "closed_at"], name="incident_by_pattern"),
+            models.Index(fields=["closed_at"], name="incident_by_end"),
         )
 
 
@@ -51,3 +60,37 @@ class Event(models.Model):
     class Meta:
         db_table = "incident_event"
         indexes = (models.Index(fields=["incident", "id"], name="event_by_incident"),)
+
+
+class Task(models.Model):
+    """`core.incidents.records.Task`."""
+
+    id = models.BigAutoField(primary_key=True)
+    incident = models.BigIntegerField()
+    text = models.TextField()
+    created_at = models.FloatField()
+    created_by = models.TextField()
+    owner = models.TextField(default="")
+    due_at = models.FloatField(null=True)
+    done_at = models.FloatField(null=True)
+    done_by = models.TextField(default="")
+
+    class Meta:
+        db_table = "incident_task"
+        indexes = (models.Index(fields=["incident", "id"], name="task_by_incident"),)
+
+
+class Link(models.Model):
+    """`core.incidents.records.Link`."""
+
+    id = models.BigAutoField(primary_key=True)
+    incident = models.BigIntegerField()
+    kind = models.TextField()
+    target = models.TextField()
+    title = models.TextField(default="")
+    at = models.FloatField()
+    by = models.TextField()
+
+    class Meta:
+        db_table = "incident_link"
+        indexes = (models.Index(fields=["incident", "id"], name="link_by_incident"),)

@@ -24,12 +24,20 @@ class Notification(models.Model):
     delivered_by = models.TextField(default="")
     failed = models.BooleanField(default=False)
     last_error = models.TextField(default="")
+    cause = models.TextField(default="")
+    at = models.FloatField(default=0.0)
+    facts = models.TextField(default="{}")
+    tried = models.IntegerField(default=0)
+    folded_into = models.BigIntegerField(null=True)
+    grouped = models.TextField(default="")
 
     class Meta:
         db_table = "notification"
         indexes = (
             models.Index(fields=["due_at"], name="notification_due", condition=Q(delivered_at__isnull=True)),
             models.Index(fields=["incident", "id"], name="notification_by_incident"),
+            models.Index(fields=["folded_into"], name="notification_rider", condition=Q(folded_into__isnull=False)),
+            models.Index(fields=["delivered_at"], name="notification_told"),
         )
 
 
@@ -46,4 +54,7 @@ class Attempt(models.Model):
 
     class Meta:
         db_table = "notification_attempt"
-        indexes = (models.Index(fields=["notification", "id"], name="attempt_by_notification"),)
+        indexes = (
+            models.Index(fields=["notification", "id"], name="attempt_by_notification"),
+            models.Index(fields=["channel", "id"], name="attempt_by_channel"),
+        )

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks import Flip, Judged, Settled, State
+from watchkeeper.core.checks.heartbeats import Ping
 from watchkeeper.store.kept_connection import Connections, KeptConnection
+from watchkeeper.store.readings import pings as ping_rows
+from watchkeeper.store.readings import settled_text
+from watchkeeper.store.readings.folding import POSTGRESQL
 from watchkeeper.store.readings.postgresql_schema import SCHEMA, SETTLED
-from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of, readings_of
-from watchkeeper.store.readings.schema import STATE_OF_LETTER, STATES
+from watchkeeper.store.readings.rollup_rows import RollupRows
+from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of
+from watchkeeper.store.readings.schema import STATES
 
 Row = tuple[Any, ...]
 
 
-class PostgresqlReadingsReader:
+class PostgresqlReadingsReader(RollupRows):
     """Implements `JournalPort`. A few connections for all threads; before a watch has made the tables all is empty.
 
     Raises `Invalid` when a newer program made the tables, `StoreAway` while the database cannot be reached.
     """
+
+    dialect = POSTGRESQL
 
     def __init__(self, url: str) -> None:
         self._connections = Connections(url, SCHEMA.what, read_only=True)
@@ -37,29 +45,25 @@ class PostgresqlReadingsReader:
             "select distinct on (check_key) check_key, after_state from watch.flip where at < %s"
             " order by check_key, seq desc"
         )
-        return {check: STATES[state] for check, state in self._rows(query, (at,))}
-
-    def first_reading(self, check: str) -> float | None:
-        """The time of the oldest reading that is kept of a check."""
-        query = "select min(at) from watch.reading where check_id = (select id from watch.name where text = %s)"
-        return next((at for (at,) in self._rows(query, (check,))), None)
+        return {check: STATES[state] for check, state in self.ask(query, (at,))}
 
     def newest_flip(self) -> int:
         """The seq of the newest flip; 0 when there is none."""
-        return next((int(newest) for (newest,) in self._rows("select newest from watch.journal")), 0)
+        return next((int(newest) for (newest,) in self.ask("select newest from watch.journal")), 0)
 
-    def readings(self, check: str, since: float, limit: int = 1000) -> list[Judged]:
-        """Readings of a check with at >= since, oldest first. While OK the reason is left out, see `schema`."""
-        query = (
-            "select r.at, r.latency, r.state, r.vals, r.error, r.reason, rule.text from watch.reading r"
-            " join watch.name rule on rule.id = r.rule_id"
-            " where r.check_id = (select id from watch.name where text = %s) and r.at >= %s order by r.at limit %s"
-        )
-        return readings_of(check, self._rows(query, (check, since, limit)))
+    def pings(self, check: str, limit: int = 200) -> list[Ping]:
+        """The newest pings of a check, oldest first, whole, whichever node took them."""
+        query = f"select {ping_rows.WHOLE} from watch.ping where check_key = %s order by id desc limit %s"
+        return [Ping(*row) for row in reversed(self.ask(query, (check, limit)))]
+
+    def alerts(self, check: str) -> list[Alert]:
+        """Every alert that is known of a check, whichever node took it."""
+        query = f"select {ping_rows.ALERT_COLUMNS} from watch.alert where check_key = %s"
+        return [ping_rows.alert_of(row) for row in self.ask(query, (check,))]
 
     def settled(self) -> dict[str, Settled]:
         """The settled state of every check any watch has ever known; removed checks stay until they are replaced."""
-        return settled_of(self._rows(SETTLED))
+        return settled_of(self.ask(SETTLED))
 
     def latest(self) -> dict[str, Judged]:
         """The newest reading of every check."""
@@ -67,12 +71,12 @@ class PostgresqlReadingsReader:
             "select name.text, s.at, s.latency, s.verdict, s.verdict_reason, s.vals, s.error, s.rule_hash"
             " from watch.state s join watch.name name on name.id = s.check_id where s.at is not null"
         )
-        return latest_of(self._rows(query))
+        return latest_of(self.ask(query))
 
     def gaps(self, since: float) -> list[tuple[float, float]]:
         """Times in which no node watched at all and that ended after `since`. Downtimes of one node are not among them."""
         query = "select unseen_from, end_at from watch.gap where unseen_from is not null and end_at > %s order by id"
-        return [(start, end) for start, end in self._rows(query, (since,))]
+        return [(start, end) for start, end in self.ask(query, (since,))]
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -80,9 +84,10 @@ class PostgresqlReadingsReader:
 
     def _flips(self, where: str, values: tuple[object, ...]) -> list[Flip]:
         query = f"select {FLIP_COLUMNS} from watch.flip where {where}"
-        return flips_of(self._rows(query, values))
+        return flips_of(self.ask(query, values))
 
-    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[Row]:
+    def ask(self, query: str, values: tuple[Any, ...] = ()) -> list[Row]:
+        """The rows of one question; none before a watch has made the tables."""
         with self._connections.one() as kept:
             if not self._ready and not self._has_tables(kept):
                 return []
@@ -99,6 +104,6 @@ class PostgresqlReadingsReader:
 def settled_of(rows: list[Row]) -> dict[str, Settled]:
     """The rows of `SETTLED` as values."""
     return {
-        key: Settled(STATES[state], since, tuple(STATE_OF_LETTER[letter] for letter in recent), good, reason)
+        key: settled_text.settled_of(state, since, recent, good, reason)
         for key, state, since, recent, good, reason in rows
     }

@@ -8,7 +8,8 @@ from typing import Any
 
 from watchkeeper.core.checks import Flip, Judged, Settled
 from watchkeeper.store.kept_connection import clean
-from watchkeeper.store.readings.schema import LETTERS, NUMBERS, pack_values
+from watchkeeper.store.readings.schema import NUMBERS, pack_values
+from watchkeeper.store.readings.settled_text import text_of
 
 # Rows travel as one JSON text: a third of the processor time of arrays, which the driver quotes in Python (measured).
 ADD_READINGS = """
@@ -55,8 +56,7 @@ def reading_row(judged: Judged, names: Mapping[str, int]) -> tuple[Any, ...]:
 
 def state_row(number: int, settled: Settled, newest: tuple[Judged, tuple[Any, ...]] | None) -> tuple[Any, ...]:
     """In the order of `UPSERT_STATES`. newest: the newest reading of the check in this group, with its row."""
-    recent = "".join(LETTERS[state] for state in settled.recent)
-    head = (number, NUMBERS[settled.state], float(settled.since), recent, settled.good_in_row)
+    head = (number, NUMBERS[settled.state], float(settled.since), text_of(settled), settled.good_in_row)
     reason = clean(settled.reason)
     if newest is None:
         return (*head, reason, "", None, None, None, None, None, None)

@@ -11,17 +11,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks import Flip, Judged, Settled
 from watchkeeper.core.errors import WatchkeeperError
+from watchkeeper.core.readings.retention import Retention
 from watchkeeper.services.ports import Ping
-from watchkeeper.store.kept_connection import Connection, Doubtful, KeptConnection, Lost, clean, slept_since
+from watchkeeper.store.kept_connection import Connection, Doubtful, KeptConnection, Lost, slept_since
 from watchkeeper.store.own_schemas import LOCKS, OWNER_LOCK, PRUNE_LOCK
+from watchkeeper.store.readings import postgresql_pings as ping_rows
+from watchkeeper.store.readings.folding import POSTGRESQL, Folder, Pace
+from watchkeeper.store.readings.pings import Pruning
 from watchkeeper.store.readings.postgresql_reader import settled_of
 from watchkeeper.store.readings.postgresql_rows import (
     ADD_FLIP,
     ADD_READINGS,
     COUNT_FLIPS,
-    PRUNE_PINGS,
     READING,
     STATE,
     UPSERT_STATES,
@@ -31,10 +35,10 @@ from watchkeeper.store.readings.postgresql_rows import (
     together,
 )
 from watchkeeper.store.readings.postgresql_schema import SCHEMA, SETTLED
+from watchkeeper.store.readings.rollup_rows import RollupRows
 from watchkeeper.store.readings.taken import Taken
 
 T = TypeVar("T")
-DAY_S = 86_400.0
 PATIENCE_S, TURN_S = 3.0, 2.0
 """How long a lost connection, and other threads, are waited for while somebody waits for the answer."""
 
@@ -53,17 +57,20 @@ class _OtherConnection(Exception):
     """The connection was made anew since the numbers of the texts were looked up."""
 
 
-class PostgresqlReadingsWriter:
+class PostgresqlReadingsWriter(RollupRows):
     """Implements `ReadingsPort`. Methods block; calls from several threads are taken one after the other.
 
-    node: name of this node; its marks and gaps are its own. keep_s and keep_rows bound the raw readings of all nodes;
-    flips, gaps and each check's last pings are kept.
+    node: name of this node; its marks and gaps are its own. Readings of an hour that is over are folded, a little with
+    each group, by one node at a time; keep_rows: beyond so many of all nodes the oldest go unfolded. Flips, gaps and each
+    check's last pings are kept.
     Raises `StoreAway` while the database cannot be reached: nothing of that call is then stored, and the same objects
     may be handed in again with newer ones. What a lost connection left in doubt is looked up first, never written twice.
     """
 
+    dialect = POSTGRESQL
+
     def __init__(
-        self, url: str, node: str = "", *, keep_s: float = 14 * DAY_S, keep_rows: int = 20_000_000,
+        self, url: str, node: str = "", *, retention: Retention | None = None, keep_rows: int = 20_000_000,
         patience_s: float = 20.0,
     ) -> None:  # fmt: skip
         SCHEMA.prepare(url, patience_s)
@@ -71,7 +78,9 @@ class PostgresqlReadingsWriter:
         # heartbeats are asked in a few threads that other probes need too
         self._pings = KeptConnection(url, SCHEMA.what, turn_s=TURN_S)
         self._lock = threading.RLock()
-        self._node, self._keep_s, self._keep_rows = node, keep_s, keep_rows
+        self._pruning = Pruning()
+        self._node, self._keep_rows = node, keep_rows
+        self._folder, self._pace = Folder(POSTGRESQL, retention or Retention()), Pace()
         self._names: dict[str, int] = {}
         self._named_by = 0
         self._doubt: _Group | None = None
@@ -95,6 +104,12 @@ class PostgresqlReadingsWriter:
             numbered = self._named(texts, lambda: self._write_group(readings, flips, settled))
             self._kept_already = _Group()
             self._prune_now_and_then(readings)
+            if readings and not flips:
+                now = max(judged.reading.at for judged in readings)
+                prune = self._pace.may_prune(now)
+                self._pace.now_and_then(
+                    self._folder, now, lambda: self.fold(now, enough=self._pace.enough, prune=prune)
+                )
             return [*earlier.numbered, *numbered]
 
     def take(self, checks: Collection[str]) -> Taken:
@@ -189,19 +204,32 @@ class PostgresqlReadingsWriter:
 
     def ping(self, ping: Ping) -> None:
         """Store a heartbeat ping durably; of each check the newest 1,000 are kept."""
-        values = (ping.check, ping.at, ping.status, clean(ping.note[:400]))
+        self.add_pings([ping])
 
-        def work(connection: Connection) -> None:
-            connection.execute("insert into watch.ping (check_key, at, status, note) values (%s, %s, %s, %s)", values)
-            connection.execute(PRUNE_PINGS, {"check": ping.check})
+    def add_pings(self, pings: Sequence[Ping], *, once: bool = False) -> None:
+        """Store these pings in one durable commit. once: leave out those that are stored already."""
+        prune = self._pruning.due(pings)
+        self._pings.transaction(
+            lambda connection: ping_rows.add(connection, pings, prune, once=once), patience_s=PATIENCE_S
+        )
 
-        self._pings.transaction(work, patience_s=PATIENCE_S)
+    def pings(self, check: str, limit: int = 200) -> list[Ping]:
+        """The newest pings of a check, oldest first, without their bodies, whichever node took them."""
+        return ping_rows.newest(self._pings, check, limit)
+
+    def put_alerts(self, alerts: Sequence[Alert], now: float) -> None:
+        """Replace what was known of these alerts, in one durable commit."""
+        self._pings.transaction(lambda connection: ping_rows.put_alerts(connection, alerts, now), patience_s=PATIENCE_S)
+
+    def alerts(self, check: str) -> list[Alert]:
+        """Every alert that is known of a check, whichever node took it."""
+        return ping_rows.alerts_of(self._pings, check)
 
     def last_ping(self, check: str) -> tuple[Ping | None, Ping | None]:
         """(last success, last ping of any status), whichever node took them."""
         query = (
-            "(select true, check_key, at, status, note from watch.ping where check_key = %s and status = 'success'"
-            " order by at desc, id desc limit 1) union all (select false, check_key, at, status, note from watch.ping"
+            f"(select true, {ping_rows.COLUMNS} from watch.ping where check_key = %s and status = 'success'"
+            f" order by at desc, id desc limit 1) union all (select false, {ping_rows.COLUMNS} from watch.ping"
             " where check_key = %s order by at desc, id desc limit 1)"
         )
         found = {success: Ping(*row) for success, *row in self._pings.rows(query, (check, check))}
@@ -220,18 +248,40 @@ class PostgresqlReadingsWriter:
 
         return self._pings.transaction(work)
 
-    def prune(self, now: float, slice_rows: int = 4000) -> int:
-        """Delete a slice of the oldest readings that are past their time; how many went. 0 while another node does."""
+    def fold(self, now: float, most: int = 16, enough: Callable[[], bool] = bool, prune: bool = True) -> int:
+        """Fold at most `most` hours of checks in one transaction; how many. 0: nothing is due, or another node folds."""
 
         def work(connection: Connection) -> int:
-            if not connection.execute("select pg_try_advisory_xact_lock(%s, %s)", (LOCKS, PRUNE_LOCK)).fetchall()[0][0]:
+            return self._folder.slice(connection, now, most, enough, prune) if _alone(connection) else 0
+
+        with self._lock:
+            return self._kept.transaction(work, durable=False)
+
+    def keep(self, retention: Retention) -> None:
+        """How long readings and roll-ups are kept from now on."""
+        with self._lock:
+            if retention != self._folder.retention:
+                self._folder.retention = retention
+                self._folder.forget_round()
+
+    def ask(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The rows of one question."""
+        return self._kept.rows(query, values)
+
+    def prune(self, slice_rows: int = 4000) -> int:
+        """Delete a slice of the oldest raw readings when there are more than `keep_rows`; how many went.
+
+        0 while another node does.
+        """
+
+        def work(connection: Connection) -> int:
+            if not _alone(connection):
                 return 0
             first, last = connection.execute("select min(id), max(id) from watch.reading").fetchall()[0]
-            if first is None:
+            if first is None or last - first < self._keep_rows:
                 return 0
-            overdue = max(first, last - self._keep_rows + 1)
-            query = "delete from watch.reading where id < %s and (at < %s or id < %s)"
-            return connection.execute(query, (first + slice_rows, now - self._keep_s, overdue)).rowcount
+            query = "delete from watch.reading where id < %s and id < %s"
+            return connection.execute(query, (first + slice_rows, last - self._keep_rows + 1)).rowcount
 
         return self._kept.transaction(work, durable=False)
 
@@ -316,7 +366,7 @@ class PostgresqlReadingsWriter:
         if self._written >= 1000 and readings:
             self._written = 0
             with contextlib.suppress(WatchkeeperError):
-                self.prune(max(judged.reading.at for judged in readings))
+                self.prune()
 
     def _named(self, texts: Collection[str], work: Callable[[], T]) -> T:
         """Do `work` with the numbers of all these check keys and rule hashes in `_names`.
@@ -371,6 +421,12 @@ class PostgresqlReadingsWriter:
     def _mark(self, connection: Connection, now: float) -> None:
         query = "insert into watch.alive values (%s, %s) on conflict (node) do update set at = excluded.at"
         connection.execute(query, (self._node, now))
+
+
+def _alone(connection: Connection) -> bool:
+    """Whether no other node folds or prunes; none does until this transaction ends."""
+    query = "select pg_try_advisory_xact_lock(%s, %s)"
+    return bool(connection.execute(query, (LOCKS, PRUNE_LOCK)).fetchall()[0][0])
 
 
 def _later(one: float | None, other: float | None) -> float | None:

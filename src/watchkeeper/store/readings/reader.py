@@ -7,19 +7,27 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks import Flip, Judged, Settled, State
-from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of, readings_of
+from watchkeeper.core.checks.heartbeats import Ping
+from watchkeeper.store.readings import pings as ping_rows
+from watchkeeper.store.readings.folding import SQLITE
+from watchkeeper.store.readings.rollup_rows import RollupRows
+from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of
 from watchkeeper.store.readings.schema import STATES, refuse_newer, unusable, version_of
 from watchkeeper.store.readings.writer import read_settled
 
 
-class ReadingsReader:
+class ReadingsReader(RollupRows):
     """Implements `JournalPort`. One connection per thread; before the watch has made the file everything is empty.
 
     Raises `Invalid` when a newer program wrote the file, or when SQLite cannot use it.
     """
+
+    dialect = SQLITE
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -41,29 +49,25 @@ class ReadingsReader:
             "select check_key, after_state from flip"
             " where seq in (select max(seq) from flip where at < ? group by check_key)"
         )
-        return {check: STATES[state] for check, state in self._rows(query, (at,))}
-
-    def first_reading(self, check: str) -> float | None:
-        """The time of the oldest reading that is kept of a check."""
-        query = "select min(at) from reading where check_id = (select id from name where text = ?)"
-        return next((at for (at,) in self._rows(query, (check,))), None)
+        return {check: STATES[state] for check, state in self.ask(query, (at,))}
 
     def newest_flip(self) -> int:
         """The seq of the newest flip; 0 when there is none."""
-        return next((int(seq or 0) for (seq,) in self._rows("select max(seq) from flip", ())), 0)
+        return next((int(seq or 0) for (seq,) in self.ask("select max(seq) from flip", ())), 0)
 
     def _flips(self, where: str, values: tuple[object, ...]) -> list[Flip]:
         query = f"select {FLIP_COLUMNS} from flip where {where}"
-        return flips_of(self._rows(query, values))
+        return flips_of(self.ask(query, values))
 
-    def readings(self, check: str, since: float, limit: int = 1000) -> list[Judged]:
-        """Readings of a check with at >= since, oldest first. While OK the reason is left out, see `schema`."""
-        query = (
-            "select r.at, r.latency, r.state, r.vals, r.error, r.reason, rule.text from reading r"
-            " join name rule on rule.id = r.rule_id"
-            " where r.check_id = (select id from name where text = ?) and r.at >= ? order by r.at limit ?"
-        )
-        return readings_of(check, self._rows(query, (check, since, limit)))
+    def pings(self, check: str, limit: int = 200) -> list[Ping]:
+        """The newest pings of a check, oldest first, whole."""
+        with self._asking() as connection:
+            return ping_rows.newest(connection, check, limit, ping_rows.WHOLE) if connection is not None else []
+
+    def alerts(self, check: str) -> list[Alert]:
+        """Every alert that is known of a check."""
+        with self._asking() as connection:
+            return ping_rows.alerts_of(connection, check) if connection is not None else []
 
     def settled(self) -> dict[str, Settled]:
         """The settled state of every check the watch has ever known; removed checks stay until they are replaced."""
@@ -76,11 +80,11 @@ class ReadingsReader:
             "select check_key, at, latency, verdict, verdict_reason, vals, error, rule_hash"
             " from state where at is not null"
         )
-        return latest_of(self._rows(query, ()))
+        return latest_of(self.ask(query, ()))
 
     def gaps(self, since: float) -> list[tuple[float, float]]:
         """Our own downtimes that ended after `since`."""
-        rows = self._rows("select start_at, end_at from gap where end_at > ? order by id", (since,))
+        rows = self.ask("select start_at, end_at from gap where end_at > ? order by id", (since,))
         return [(start, end) for start, end in rows]
 
     def close(self) -> None:
@@ -91,7 +95,8 @@ class ReadingsReader:
             self._open.clear()
             self._local = threading.local()
 
-    def _rows(self, query: str, values: tuple[object, ...]) -> Iterable[tuple]:
+    def ask(self, query: str, values: tuple[Any, ...] = ()) -> Iterable[tuple[Any, ...]]:
+        """The rows of one question; none before the watch has made the file."""
         with self._asking() as connection:
             return connection.execute(query, values).fetchall() if connection is not None else []
 

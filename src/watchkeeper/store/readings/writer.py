@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from watchkeeper.core.alerts import Alert
 from watchkeeper.core.checks import Flip, Judged, Settled, State
+from watchkeeper.core.readings.retention import Retention
 from watchkeeper.services.ports import Ping
+from watchkeeper.store.readings import pings as ping_rows
+from watchkeeper.store.readings.folding import SQLITE, Folder, Pace
+from watchkeeper.store.readings.rollup_rows import RollupRows
 from watchkeeper.store.readings.schema import (
-    LETTERS,
     NUMBERS,
-    STATE_OF_LETTER,
-    STATES,
     VERSION,
     migrate,
     pack_values,
@@ -23,10 +26,10 @@ from watchkeeper.store.readings.schema import (
     unusable,
     version_of,
 )
+from watchkeeper.store.readings.settled_text import settled_of, text_of
 from watchkeeper.store.readings.taken import Taken
 from watchkeeper.store.upgrading import upgrading
 
-DAY_S = 86_400.0
 _UPSERT_STATE = """
 insert into state (check_key, state, since, recent, good_in_row, reason, rule_hash,
   at, latency, verdict, verdict_reason, vals, error)
@@ -41,19 +44,23 @@ on conflict (check_key) do update set state = excluded.state, since = excluded.s
 """
 
 
-class ReadingsWriter:
+class ReadingsWriter(RollupRows):
     """Implements `ReadingsPort`. Methods block; calls from several threads are taken one after the other.
 
-    keep_s and keep_rows bound the raw readings; flips, gaps and each check's last pings are kept.
+    Readings of an hour that is over are folded, a little with each group that is written; see `folding`. keep_rows: beyond so
+    many the oldest go unfolded. Flips, gaps and each check's last pings are kept.
     Raises sqlite3.Error when the disk is full or broken; nothing of that call is then stored.
     """
 
     taken_away: Collection[str] = ()
     """Of several nodes only: checks that another one has taken."""
 
-    def __init__(self, path: Path, *, keep_s: float = 14 * DAY_S, keep_rows: int = 20_000_000) -> None:
+    dialect = SQLITE
+
+    def __init__(self, path: Path, *, retention: Retention | None = None, keep_rows: int = 20_000_000) -> None:
         self._lock = threading.RLock()
-        self._keep_s, self._keep_rows = keep_s, keep_rows
+        self._keep_rows = keep_rows
+        self._folder, self._pace = Folder(SQLITE, retention or Retention()), Pace()
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
         except sqlite3.Error as error:
@@ -70,6 +77,7 @@ class ReadingsWriter:
             self._connection.close()
             raise
         self._full = False
+        self._pruning = ping_rows.Pruning()
         self._written = 0
 
     def _prepare(self, path: Path) -> None:
@@ -94,8 +102,29 @@ class ReadingsWriter:
         self._written += len(readings)
         if self._written >= 1000:
             self._written = 0
-            self.prune(max(judged.reading.at for judged in readings) if readings else 0.0)
+            self.prune()
+        if readings and not flips:
+            now = max(judged.reading.at for judged in readings)
+            prune = self._pace.may_prune(now)
+            self._pace.now_and_then(self._folder, now, lambda: self.fold(now, enough=self._pace.enough, prune=prune))
         return numbered
+
+    def fold(self, now: float, most: int = 16, enough: Callable[[], bool] = bool, prune: bool = True) -> int:
+        """Fold at most `most` hours of checks in one transaction; how many. 0: nothing is due. See `folding.Folder`."""
+        with self._transaction():
+            return self._folder.slice(self._connection, now, most, enough, prune)
+
+    def keep(self, retention: Retention) -> None:
+        """How long readings and roll-ups are kept from now on."""
+        with self._lock:
+            if retention != self._folder.retention:
+                self._folder.retention = retention
+                self._folder.forget_round()
+
+    def ask(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The rows of one question."""
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
 
     def settled(self) -> dict[str, Settled]:
         """The settled state of every check, as of the last commit."""
@@ -140,19 +169,31 @@ class ReadingsWriter:
 
     def ping(self, ping: Ping) -> None:
         """Store a heartbeat ping durably; of each check the newest 1,000 are kept."""
+        self.add_pings([ping])
+
+    def add_pings(self, pings: Sequence[Ping], *, once: bool = False) -> None:
+        """Store these pings in one durable commit. once: leave out those that are stored already."""
         with self._transaction(durable=True):
-            values = (ping.check, ping.at, ping.status, ping.note[:400])
-            self._connection.execute("insert into ping (check_key, at, status, note) values (?, ?, ?, ?)", values)
-            self._connection.execute(
-                "delete from ping where check_key = ?1"
-                " and id <= (select id from ping where check_key = ?1 order by id desc limit 1 offset 1000)"
-                " and id != (select coalesce(max(id), 0) from ping where check_key = ?1 and status = 'success')",
-                (ping.check,),
-            )
+            ping_rows.add(self._connection, pings, self._pruning.due(pings), once=once)
+
+    def pings(self, check: str, limit: int = 200) -> list[Ping]:
+        """The newest pings of a check, oldest first, without their bodies."""
+        with self._lock:
+            return ping_rows.newest(self._connection, check, limit)
+
+    def put_alerts(self, alerts: Sequence[Alert], now: float) -> None:
+        """Replace what was known of these alerts, in one durable commit."""
+        with self._transaction(durable=True):
+            ping_rows.put_alerts(self._connection, alerts, now)
+
+    def alerts(self, check: str) -> list[Alert]:
+        """Every alert that is known of a check."""
+        with self._lock:
+            return ping_rows.alerts_of(self._connection, check)
 
     def last_ping(self, check: str) -> tuple[Ping | None, Ping | None]:
         """(last success, last ping of any status)."""
-        query = "select check_key, at, status, note from ping where check_key = ? {} order by at desc, id desc limit 1"
+        query = f"select {ping_rows.COLUMNS} from ping where check_key = ? {{}} order by at desc, id desc limit 1"
         with self._lock:
             success = self._connection.execute(query.format("and status = 'success'"), (check,)).fetchone()
             newest = self._connection.execute(query.format(""), (check,)).fetchone()
@@ -168,16 +209,14 @@ class ReadingsWriter:
             self._connection.execute("insert or ignore into seen values (?, ?)", (check, now))
         return now
 
-    def prune(self, now: float, slice_rows: int = 4000) -> int:
-        """Delete a slice of the oldest readings that are past their time; how many went."""
+    def prune(self, slice_rows: int = 4000) -> int:
+        """Delete a slice of the oldest raw readings when there are more than `keep_rows`; how many went."""
         with self._transaction():
             first, last = self._connection.execute("select min(rowid), max(rowid) from reading").fetchone()
-            if first is None:
+            if first is None or last - first < self._keep_rows:
                 return 0
-            overdue = max(first, last - self._keep_rows + 1)
-            query = "delete from reading where rowid < ? and (at < ? or rowid < ?)"
-            cursor = self._connection.execute(query, (first + slice_rows, now - self._keep_s, overdue))
-            return cursor.rowcount
+            query = "delete from reading where rowid < ? and rowid < ?"
+            return self._connection.execute(query, (first + slice_rows, last - self._keep_rows + 1)).rowcount
 
     def close(self) -> None:
         """End the connection; the write-ahead log is folded into the file."""
@@ -233,8 +272,7 @@ class ReadingsWriter:
 
 
 def _state_row(key: str, settled: Settled, judged: Judged | None) -> tuple[object, ...]:
-    recent = "".join(LETTERS[state] for state in settled.recent)
-    head = (key, NUMBERS[settled.state], settled.since, recent, settled.good_in_row, settled.reason)
+    head = (key, NUMBERS[settled.state], settled.since, text_of(settled), settled.good_in_row, settled.reason)
     if judged is None:
         return (*head, "", None, None, None, None, None, None)
     reading, verdict = judged.reading, judged.verdict
@@ -245,7 +283,4 @@ def _state_row(key: str, settled: Settled, judged: Judged | None) -> tuple[objec
 def read_settled(connection: sqlite3.Connection) -> dict[str, Settled]:
     """The settled state of every check; also used by the read side."""
     rows = connection.execute("select check_key, state, since, recent, good_in_row, reason from state")
-    return {
-        key: Settled(STATES[state], since, tuple(STATE_OF_LETTER[letter] for letter in recent), good, reason)
-        for key, state, since, recent, good, reason in rows
-    }
+    return {key: settled_of(state, since, recent, good, reason) for key, state, since, recent, good, reason in rows}

@@ -22,7 +22,7 @@ def _one_page(after: Aftermath) -> str:
     if len(after.incidents) != 1:
         services = ", ".join(str(each["service"] or each["host"]) for each in after.incidents)
         return f"{len(after.incidents)} incidents were opened ({services})"
-    opened = [page for page in after.pages if page["kind"] == "opened"]
+    opened = [page for page in after.pages if page["kind"] in ("opened", "escalated")]
     held = {check["check"].partition("/")[0] for check in after.incident["checks"]}
     if len(opened) != 1:
         return f"{len(opened)} pages say that something is wrong"

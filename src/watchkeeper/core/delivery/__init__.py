@@ -1,0 +1,1 @@
+"""How a message arrives: which channel, when, and together with which others. Pure: every time is passed in."""

@@ -1,0 +1,19 @@
+"""What every part of the incident service works with."""
+
+from __future__ import annotations
+
+from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.ports import Clock, JournalPort, StorePort, WatchPort
+
+
+class Base:
+    """The ports; each part of `Incidents` is a mix-in upon it."""
+
+    def __init__(
+        self, store: StorePort, journal: JournalPort, watch: WatchPort, holder: InventoryHolder, clock: Clock
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._watch = watch
+        self._holder = holder
+        self._clock = clock
