@@ -6,12 +6,12 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = (("store", "0006_captures"),)
     operations = (
-        migrations.AddField("notification", "cause", models.TextField(default="")),
-        migrations.AddField("notification", "at", models.FloatField(default=0.0)),
-        migrations.AddField("notification", "facts", models.TextField(default="{}")),
-        migrations.AddField("notification", "tried", models.IntegerField(default=0)),
+        migrations.AddField("notification", "cause", models.TextField(db_default="")),
+        migrations.AddField("notification", "at", models.FloatField(db_default=0.0)),
+        migrations.AddField("notification", "facts", models.TextField(db_default="{}")),
+        migrations.AddField("notification", "tried", models.IntegerField(db_default=0)),
         migrations.AddField("notification", "folded_into", models.BigIntegerField(null=True)),
-        migrations.AddField("notification", "grouped", models.TextField(default="")),
+        migrations.AddField("notification", "grouped", models.TextField(db_default="")),
         migrations.AddIndex(
             "notification",
             models.Index(

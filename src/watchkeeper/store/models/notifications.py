@@ -24,12 +24,12 @@ class Notification(models.Model):
     delivered_by = models.TextField(default="")
     failed = models.BooleanField(default=False)
     last_error = models.TextField(default="")
-    cause = models.TextField(default="")
-    at = models.FloatField(default=0.0)
-    facts = models.TextField(default="{}")
-    tried = models.IntegerField(default=0)
+    cause = models.TextField(db_default="")
+    at = models.FloatField(db_default=0.0)
+    facts = models.TextField(db_default="{}")
+    tried = models.IntegerField(db_default=0)
     folded_into = models.BigIntegerField(null=True)
-    grouped = models.TextField(default="")
+    grouped = models.TextField(db_default="")
 
     class Meta:
         db_table = "notification"
