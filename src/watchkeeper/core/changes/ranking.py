@@ -15,8 +15,8 @@ KIND_WEIGHT: Mapping[ChangeKind, float] = {
 }  # fmt: skip
 HORIZON_S = 24 * 3600.0
 HALF_LIFE_S = 3600.0
-NAMED = 0.1
-"""From this score on a suspect is named in messages; what is below is only listed."""
+NAMED = 0.3
+"""From this score on a suspect is named in messages; what is below is only listed: a weak guess misleads at night."""
 
 
 @dataclass(frozen=True, slots=True)

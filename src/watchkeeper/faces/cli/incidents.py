@@ -199,7 +199,7 @@ def failing(checks: list[dict[str, Any]]) -> str:
 
 def suspects(found: list[dict[str, Any]]) -> str:
     """What changed before this."""
-    rows = [(f"{one['score']:.2f}", one["change"]["title"], one["why"]) for one in found]
+    rows = [(f"{one['score']:.2f}", f"{one['change']['title']}: {one['why']}") for one in found]
     return (
         "What changed before this\n" + render.table(rows, indent=2)
         if rows
