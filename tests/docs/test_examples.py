@@ -31,10 +31,11 @@ from watchkeeper.core.units import Installation
 from watchkeeper.core.units import unit as printed_unit
 from watchkeeper.faces.cli.lint import as_data, text
 from watchkeeper.programs.supervisor import REFUSED, WRONG
+from watchkeeper.services.ports.notifiers import DeliveryError
 
 TESTED = {
     "wk", "run", "background", "shell", "crontab", "file", "checks", "respond", "runbook", "output", "printed", "messages",
-    "document", "mistakes", "message", "receiver", "sudoers", "yaml", "curl",
+    "document", "mistakes", "message", "receiver", "refused", "sudoers", "yaml", "curl",
 }  # fmt: skip
 BASE = {
     "watchkeeper.yaml": "team: Test\nchannels:\n  duty: {script: tools/page.sh}\n",
@@ -247,6 +248,29 @@ def test_the_message_of_the_page_has_every_field() -> None:
     fields = {name: value for name, value in shown.items() if name != "at"}
     message = Message(**fields, at=datetime.fromisoformat(shown["at"]).timestamp())
     assert list(json.loads(json_body(message)).items()) == list(shown.items())
+
+
+def test_a_webhook_that_is_not_there_is_told_like_that() -> None:
+    (fence,) = of_kind("refused")
+
+    class Nothing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Nothing) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        message = Message("k-1", "opened", "shop is down", "body")
+        with pytest.raises(DeliveryError) as refused:
+            webhook.deliver(f"http://127.0.0.1:{server.server_port}/", message, timeout_s=5)
+        server.shutdown()
+        thread.join()
+    assert str(refused.value).replace("127.0.0.1", "chat.example.org") == fence.text.strip()
+    assert refused.value.permanent, "the next channel is tried at once"
 
 
 def test_the_receiver_of_the_page_knows_our_signature() -> None:

@@ -95,10 +95,10 @@ stands on the left. Text stands in quotes. Names, units and operators are checke
 | text | `"ready"` |
 | true or false | `trusted`, `not trusted`, `trusted == false` |
 
-Functions look at the readings of some time, from 10 s to 30 days: `p95(latency, 10m) > 400ms`, `error_rate(5m) > 10%` (at most 1 h),
-`change(value, 1h) > 20%`. `latency > 3x usual` compares with the same hour of the last four weeks. `full in < 7d` (disk, folder, inodes) and
-`time_to(value, 1000) < 7d` are forecasts. While a function has too few readings its rule is not met. See
-[percentiles and trends](../how-to/watch-percentiles-and-trends.md).
+Functions look at the readings of some time, from 10 s to 30 days: `p95(latency, 10m) > 400ms`, `error_rate(5m) > 10%`
+(at most 1 h), `change(value, 1h) > 20%`. `latency > 3x usual` compares with the same hour of the last four weeks.
+`full in < 7d` (disk, folder, inodes) and `time_to(value, 1000) < 7d` are forecasts. While a function has too few readings
+its rule is not met. See [percentiles and trends](../how-to/watch-percentiles-and-trends.md).
 """
 _OPS_REPO = """# The ops repo
 
