@@ -49,6 +49,14 @@ def with_grant(step: PlanStep = FIX, **against: str) -> Decision:
 STALE = proven_too_long_ago(NAME, NOW - 200 * DAY, NOW - 94 * DAY, 90 * DAY, NOW)
 NEVER = proven_too_long_ago(NAME, NOW - 94 * DAY, None, 90 * DAY, NOW)
 BUDGET = over_budget([NOW, NOW], (2, 3600.0), NOW, NAME)
+SET_ASIDE = "The response is set aside: it did not hold."
+
+
+def set_aside(cause: str) -> Decision:
+    """No grant lets it act now, whoever gave one."""
+    return may_start(FIX, "auto", None, Decision(False, SET_ASIDE, cause=cause), CALM)
+
+
 TABLE = [
     ("observe", may_start(FIX, "observe", None, Decision(False), CALM), "The response asks to observe only."),
     ("mode", may_start(FIX, "propose", GRANT, Decision(False, cause="mode"), CALM),
@@ -68,6 +76,10 @@ TABLE = [
     ("deploy_lock", with_grant(deploy_lock="A deployment of shop runs."), "A deployment of shop runs."),
     ("parent", with_grant(cause="shop needs db, which has incident 2 open."), "shop needs db, which has incident 2 open."),
     ("budget", with_grant(budget=BUDGET), f"The budget of {NAME} is used up: 2 of 2 in 1 h."),
+    ("quarantine", set_aside("quarantine"), SET_ASIDE),
+    ("crash_loop", set_aside("crash_loop"), SET_ASIDE),
+    ("rate_limit", with_grant(rate_limit="The partner asked for 5 min of patience (429)."),
+     "The partner asked for 5 min of patience (429)."),
     ("busy_host", with_grant(busy_host="Another run is changing app1 for more than 60 s."),
      "Another run is changing app1 for more than 60 s."),
     ("placeholder", with_grant(replace(FIX, missing=("age", "queue"))), "Step restart needs a value for age, queue."),

@@ -5,7 +5,8 @@ Four rules, in this order.
 1. *Order.* Of one incident, an end never overtakes what began it, nor a new beginning the end before it, on any channel
    that could show both. What was once tried together stays together, so its key means the same at every retry.
 2. *Grouping.* The first message of a cause goes at once. Further ones within the group time wait for its end and go as
-   one; a channel that can update gets them at once as a replacement of the first. The first P1 of a cause never waits, nor one that is back after its end.
+   one; a channel that can update gets them at once as a replacement of the first. The first P1 of a cause never waits,
+   nor one that is back after its end.
 3. *Limit.* A channel with `at_most: 10 per 1m` gets ten; what does not fit goes as one message in the last place.
 4. *Health.* A channel that is down is passed over, and tried again by one message now and then.
 """

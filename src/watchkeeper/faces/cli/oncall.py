@@ -19,11 +19,11 @@ EXAMPLES = """\
   wk oncall                                                   who is on call now, and what is escalating
   wk oncall list primary --days 30                            the shifts to come
   wk oncall override primary ana --for 8h                     ana has it, from now
-  wk oncall override primary ben --from "2026-12-24 09:00" --until "2026-12-27 09:00" --why "winter break"
+  wk oncall override primary ben --from "2026-12-24 09:00" --until "2026-12-27 09:00" --why "leave"
   wk oncall remove 3                                          take override 3 back
   wk oncall swap primary ana ben                              they change their next turns
   wk oncall who shop --severity P1 --at "2026-12-25 03:00"    who would be told, step by step
-  wk oncall export primary --ical > primary.ics               a calendar file; --url: an address to subscribe to"""
+  wk oncall export primary --ical > primary.ics               a calendar file; --url: its address"""
 REASONS = {"rotation": "", "holiday": "covers a holiday", "override": "override", "nobody": ""}
 TIME_HELP = '"2026-12-24 09:00" in the zone of the schedule, 18:00 (the next), or now'
 

@@ -53,9 +53,9 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
     ids=lambda value: value[:20].decode("latin-1") if isinstance(value, bytes) else None,
 )
 def test_traps(data: bytes, line: int, column: int, found: str, expected: str, meant: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     document = read_yaml("services/docs.yaml", data)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     mistake = document.mistakes[0]
     assert (mistake.file, mistake.line, mistake.column) == ("services/docs.yaml", line, column)
     assert found in mistake.found
