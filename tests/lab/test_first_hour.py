@@ -37,6 +37,7 @@ channels:
   mail: {{apprise: secret:mail-url, timeout: 10s}}
 escalation: [room, mail]
 defaults: {{every: 2s}}
+group_within: 0s
 """
 RESPONSE = """\
 respond:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from watchkeeper.core.checks.values import Judged
+from watchkeeper.core.checks.values import Judged, State
 from watchkeeper.core.expiries import DAY_S, Expiry, begin_of, sorted_within, stage_of
 from watchkeeper.core.inventory.values import Check, Inventory, Response
 from watchkeeper.core.notifications import Message
@@ -86,10 +86,13 @@ class Expiries:
         """Tell what has come near its end: 30, 14, 7 and 1 days before and at it, once each. Returns how many were told.
 
         Of several stages that passed unseen only the newest is told. Our own backup says itself when it is late. A
-        forecast moves with every reading, so each of its stages is told once a month at most.
+        forecast moves with every reading, so each of its stages is told once a month at most. What has a failing check
+        is told by its incident: one cause, one message.
         """
         now = self._clock()
-        near = [(each, stage) for each in self.listed() if (stage := stage_of(each, now)) is not None]
+        failing = {key for key, judged in self._past.latest().items() if judged.verdict.state is State.CRIT}
+        listed = [each for each in self.listed() if each.name not in failing]
+        near = [(each, stage) for each in listed if (stage := stage_of(each, now)) is not None]
         with self._store.read() as session:
             due = [
                 (each, stage) for each, stage in near if each.kind != "backup" and _is_news(session, each, stage, now)

@@ -35,8 +35,8 @@ def announce(
     if kind == "closed":
         _announce_end(session, inventory, incident, now, body)
         return
-    if incident.status is Status.MERGED:
-        return  # its cause is told; what it does meanwhile stands in its timeline
+    if incident.status is Status.MERGED and (kind == "opened" or incident.fix_started_at is None):
+        return  # its cause is told; but what a fix of ours left behind is never kept from people
     muting = muted_incident(session, inventory, incident, now) if kind in MUTED else None
     if muting is not None:
         text = f"Nobody was told ({kind}): {muting.kind} {muting.id} until {utc_words(muting.until)}: {muting.why}"
