@@ -32,7 +32,7 @@ def pages(office: Office) -> list[str]:
     return [message.title for _, message in office.phone.got if message.kind in ("opened", "escalated")]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_one_parent_with_48_children_down_is_one_message_and_then_the_truth(
     office: Callable[..., Office], seed: int
 ) -> None:
