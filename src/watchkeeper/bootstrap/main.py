@@ -216,7 +216,6 @@ def _assemble(
     secrets: SecretReader, hosts: BlockingHosts, evidence: EvidencePort, local: WatchClient, joined: Joined | None,
 ) -> Application:  # fmt: skip
     journal = open_readings_reader(state, database_url())
-    redact = lambda text: Redactor(secrets.known()).text(text)  # noqa: E731
     watch: WatchPort = SharedWatch(local, journal, joined.table, joined.nodes, holder) if joined else local
     reader = NodeReader(joined.nodes, holder) if joined else None
     responder = Responder(holder)
@@ -272,7 +271,7 @@ def _assemble(
         quarantines=Quarantines(store, holder, clock),
         expiries=Expiries(store, journal, own.backups.state, holder, clock),
         runbooks=Runbooks(holder),
-        changes=Changes(store, hosts, repository, holder, clock, read_here, str(ops), redact),
+        changes=Changes(store, hosts, repository, holder, clock, read_here, str(ops), _redacting(secrets)),
         log=Log(store, store.verify_log, holder, clock),
         status=status,
         metrics=Metrics(status, own.vitals, store, process_figures),
@@ -301,6 +300,11 @@ def _assemble(
         own=own,
         joined=joined,
     )
+
+
+def _redacting(secrets: SecretReader) -> Callable[[str], str]:
+    """Takes every secret that is known at that moment out of a text."""
+    return lambda text: Redactor(secrets.known()).text(text)
 
 
 def _engine(store: Store, segments: Segments, cancelling: Cancelling, joined: Joined | None) -> EnginePort:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|min|m|h|d|w)")
@@ -58,3 +58,13 @@ def utc_text(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def zone_of(timezone: str) -> tzinfo:
+    """The zone of an IANA name; UTC when this machine does not know it."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # the command line starts without it
+
+    try:
+        return ZoneInfo(timezone)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return UTC

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime
 
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.incidents.rules import check_name
 from watchkeeper.core.incidents.values import Incident
 from watchkeeper.core.runs.automation_month import Ended, Month, bounds, ended, month_of
 from watchkeeper.core.runs.results import Result
+from watchkeeper.core.times import zone_of
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, Session, StorePort
 
@@ -30,7 +30,7 @@ class AutomationMonths:
 
         Raises `Usage` for what is no month, or one that has not begun.
         """
-        zone, now = _zone(self._holder.current.team.timezone), self._clock()
+        zone, now = zone_of(self._holder.current.team.timezone), self._clock()
         month = month.strip() or datetime.fromtimestamp(now, zone).strftime("%Y-%m")
         found = bounds(month, zone)
         if found is None or found[0] > now:
@@ -63,10 +63,3 @@ class AutomationMonths:
 def _case(incident: Incident, results: list[Result]) -> Ended:
     names = {check_name(held.check) for held in incident.checks}
     return ended(incident, results, incident.reopened > 0, names)
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC

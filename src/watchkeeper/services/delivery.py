@@ -6,8 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import tzinfo
 
 from watchkeeper.core.delivery.channels import Health, Turn, health_of
 from watchkeeper.core.delivery.folding import fold, updated
@@ -15,7 +14,7 @@ from watchkeeper.core.delivery.planning import Outlook, Plan, Sending, Told, Way
 from watchkeeper.core.incidents.values import Event
 from watchkeeper.core.inventory.values import Channel, Team
 from watchkeeper.core.notifications import Attempt, Message, Notification, next_try
-from watchkeeper.core.times import format_duration
+from watchkeeper.core.times import format_duration, zone_of
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import channels_of
 from watchkeeper.services.ports import Clock, DeliveryError, NotifierPort, Session, StorePort
@@ -190,7 +189,7 @@ class Outbox:
 
     def _composed(self, sending: Sending, now: float) -> Message:
         team = self._holder.current.team
-        zone = zone_of(team)
+        zone = zone_of(team.timezone)
         limit = ways_of_name(team, sending.channel).at_most
         why = f"Together, because {sending.channel} takes {words(limit)}." if sending.limited and limit else ""
         message = fold(sending.rows, sending.since, zone, why)
@@ -306,11 +305,3 @@ def ways_of_name(team: Team, name: str) -> Ways:
 def words(limit: tuple[int, float]) -> str:
     """``10 per 1 min``"""
     return f"{limit[0]} per {format_duration(limit[1])}"
-
-
-def zone_of(team: Team) -> tzinfo:
-    """The team's time zone; UTC when its name is not known here."""
-    try:
-        return ZoneInfo(team.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC

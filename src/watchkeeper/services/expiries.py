@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchkeeper.core.checks.values import Judged, State
 from watchkeeper.core.expiries import DAY_S, Expiry, begin_of, sorted_within, stage_of
@@ -16,7 +15,7 @@ from watchkeeper.core.notifications import Message
 from watchkeeper.core.readings.rollup import Rollup
 from watchkeeper.core.readings.trend import Point, forecast
 from watchkeeper.core.runs.values import Grant, Run, RunState
-from watchkeeper.core.times import utc_text
+from watchkeeper.core.times import utc_text, zone_of
 from watchkeeper.services.backups import BackupState
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import hash_of, send
@@ -240,7 +239,7 @@ def _certificates(inventory: Inventory, latest: Mapping[str, Judged]) -> Iterato
 
 
 def _dates(inventory: Inventory) -> Iterator[Expiry]:
-    zone = _zone(inventory.team.timezone)
+    zone = zone_of(inventory.team.timezone)
     for secret in inventory.secrets.values():
         if secret.expires:
             step = "Make a new one, put it where secrets.yaml points, and write its new date there."
@@ -249,13 +248,6 @@ def _dates(inventory: Inventory) -> Iterator[Expiry]:
     for each in inventory.team.expiries:
         ends, step = begin_of(each.on, zone), "Renew it, and write its new date into watchkeeper.yaml."
         yield Expiry("declared", f"declared-{each.name}", ends, each.name, "", each.owner, step, each.warn_s, each.on)
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
 
 
 def _seconds(value: object) -> float | None:

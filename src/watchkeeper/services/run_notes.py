@@ -182,7 +182,7 @@ class RunNotes:
 
         def work(session: Session) -> None:
             self.mark_incident(session, run, diagnosed_at=now)
-            text = f"Diagnosis of {run.plan.runbook} is done: {count} outputs, all read-only."
+            text = f"Diagnosis of {run.plan.runbook} is done: {count} {'output' if count == 1 else 'outputs'}, all read-only."
             session.add_event(
                 Event(0, run.incident or 0, now, "diagnosis", "watchkeeper", text, detail={"run": run.id})
             )

@@ -62,6 +62,8 @@ def _within(value: Any) -> Within:
 
 
 def _many(value: Any) -> Any:
+    if not isinstance(value, dict | list):
+        raise mistake("a condition, or a list of them", "{state: CRIT, tier: 1}")
     return [value] if isinstance(value, dict) else value
 
 

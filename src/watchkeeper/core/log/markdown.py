@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchkeeper.core.log.values import Draft, Entry
+from watchkeeper.core.times import zone_of
 
 FIELDS = ("Type", "Severity", "Status", "Operator", "Related", "Corrects", "Entry")
 SECTIONS = (
@@ -54,14 +54,6 @@ def log_parts(entries: Iterable[Entry], timezone: str = "UTC", team: str = "") -
             date = day
             yield f"\n## {day}\n"
         yield "\n" + render_entry(entry, zone)
-
-
-def zone_of(timezone: str) -> tzinfo:
-    """The zone of an IANA name; UTC when this machine does not know it."""
-    try:
-        return ZoneInfo(timezone)
-    except (OSError, ValueError, ZoneInfoNotFoundError):
-        return UTC
 
 
 def render_entry(entry: Entry, zone: tzinfo = UTC) -> str:

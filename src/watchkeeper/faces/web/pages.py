@@ -8,16 +8,16 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from functools import wraps
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 
 from watchkeeper.bootstrap.main import Application, application
+from watchkeeper.core import times
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.checks.values import State
 from watchkeeper.core.errors import Forbidden, WatchkeeperError
@@ -124,10 +124,7 @@ def go(address: str) -> HttpResponse:
 
 def zone_of(app: Application) -> tzinfo:
     """The team's time zone; UTC when its name is not known here."""
-    try:
-        return ZoneInfo(app.holder.current.team.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
+    return times.zone_of(app.holder.current.team.timezone)
 
 
 def shared(app: Application, active: str = "", seen: Now | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from watchkeeper.core.incidents.similar import Remedy, Similar
 from watchkeeper.core.incidents.stages import Stage
 from watchkeeper.core.incidents.values import Incident, Status
 from watchkeeper.core.inventory.values import Inventory
-from watchkeeper.core.log.markdown import zone_of
+from watchkeeper.core.times import zone_of
 from watchkeeper.services.ports import Session, StorePort
 
 
