@@ -9,6 +9,7 @@ from watchkeeper.core.inventory.checking import Surroundings, assemble_check, re
 from watchkeeper.core.inventory.connectivity import plan_of
 from watchkeeper.core.inventory.expiries import declared
 from watchkeeper.core.inventory.fields import SECRET
+from watchkeeper.core.inventory.log import policy_of
 from watchkeeper.core.inventory.models import (
     ChannelModel,
     CheckModel,
@@ -86,6 +87,7 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
         telling=telling,
         severities=levels_of(model.severities),
         correlate_within_s=model.correlate_within,
+        log=policy_of(model.log),
     )
     return team, model
 

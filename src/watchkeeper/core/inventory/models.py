@@ -30,6 +30,7 @@ from watchkeeper.core.inventory.fields import (
     Trusted,
     mistake,
 )
+from watchkeeper.core.inventory.log import LogModel
 from watchkeeper.core.inventory.oncall import (
     ContactKeys,
     Day,
@@ -226,6 +227,7 @@ class TeamFile(Strict):
     retention: RetentionModel = Field(
         default_factory=lambda: RetentionModel(), description="how long readings are kept"
     )
+    log: LogModel | None = Field(default=None, description="the operations log: its words, its document, its retention")
     sample: Flag = Field(default=False, description="only in the sample that ships with watchkeeper")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from watchkeeper.core.log.policy import LogPolicy
 from watchkeeper.core.readings.retention import Retention
 from watchkeeper.core.routing import Telling
 
@@ -264,6 +265,7 @@ class Team:
     expiries: tuple[Declared, ...] = ()
     pings: PingPlan | None = None
     alerts: AlertPlan | None = None
+    log: LogPolicy = field(default_factory=LogPolicy)
 
 
 @dataclass(frozen=True, slots=True)

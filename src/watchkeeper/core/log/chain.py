@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from watchkeeper.core.checks.values import Value
-from watchkeeper.core.log.values import Draft, Entry
+from watchkeeper.core.log.values import Attachment, Draft, Entry
 
 GENESIS = "0" * 64
 FORM = 1
 """Version of the body's form; readers take unknown keys and missing ones."""
+_WHEN_THERE = ("fields", "words", "tags", "attachments", "status_of", "thread")
+"""Keys that a body holds only when they say something: bodies from before these keys keep their one form."""
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -59,7 +61,7 @@ def microseconds(at: float) -> int:
 
 def canonical(draft: Draft) -> bytes:
     """The one byte form of a draft. Numbers that JSON does not know (NaN, infinity) are written as words."""
-    body = {
+    body: dict[str, Any] = {
         "form": FORM,
         "at": draft.at,
         "type": draft.type,
@@ -70,7 +72,16 @@ def canonical(draft: Draft) -> bytes:
         "sections": [[heading, text] for heading, text in draft.sections],
         "facts": {str(name): _finite(value) for name, value in draft.facts.items()},
         "corrects": draft.corrects,
+        "fields": [[label, text] for label, text in draft.fields],
+        "words": dict(draft.words),
+        "tags": list(draft.tags),
+        "attachments": [[each.name, each.size, each.digest] for each in draft.attachments],
+        "status_of": draft.status_of,
+        "thread": draft.thread,
     }
+    for name in _WHEN_THERE:
+        if not body[name]:
+            del body[name]
     return _ENCODER.encode(body).encode("utf-8", "backslashreplace")  # a lone surrogate becomes its JSON escape
 
 
@@ -93,6 +104,12 @@ def draft_of(body: bytes) -> Draft:
         sections=tuple((heading, text) for heading, text in found.get("sections", ())),
         facts=_facts(found.get("facts", {})),
         corrects=found.get("corrects"),
+        fields=tuple((label, text) for label, text in found.get("fields", ())),
+        words=dict(found.get("words", {})),
+        tags=tuple(found.get("tags", ())),
+        attachments=tuple(Attachment(name, size, digest) for name, size, digest in found.get("attachments", ())),
+        status_of=found.get("status_of"),
+        thread=found.get("thread"),
     )
 
 

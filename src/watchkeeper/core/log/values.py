@@ -9,11 +9,25 @@ from watchkeeper.core.checks.values import Value
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that belongs to an entry. size: bytes; digest: sha256 of its bytes, hex; the bytes are kept elsewhere."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What is to be logged, before it has a number.
 
+    at: when it happened, epoch seconds. type, severity, status: words of the team's vocabulary.
     sections: ordered (heading, Markdown text) pairs such as Change, Reason, Procedure, Verification, Impact.
-    facts: short machine-readable fields (incident, run, service, host, duration_s, ...).
+    facts: short machine-readable values (incident, run, service, host, duration_s, ...).
+    fields: ordered (label, text) pairs of one line, as a person or a document labelled them (Location, Reviewed by, Cost).
+    words: what was written where the vocabulary knows another word, by field: {"severity": "MAJOR"}.
+    corrects: number of the entry that this one puts right. status_of: number of the entry whose status is `status` from
+    now on. thread: number of the entry that this one answers or continues.
     """
 
     at: float
@@ -25,6 +39,12 @@ class Draft:
     sections: tuple[tuple[str, str], ...] = ()
     facts: Mapping[str, Value] = field(default_factory=dict)
     corrects: int | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    status_of: int | None = None
+    thread: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

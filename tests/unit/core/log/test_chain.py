@@ -67,7 +67,7 @@ def test_numbers_that_json_does_not_know_do_not_lose_the_entry(value: float) -> 
 
 
 def test_a_body_of_a_later_form_can_be_read() -> None:
-    assert draft_of(b'{"at":1,"type":"t","title":"x","actor":"a","tags":["new"]}') == Draft(1.0, "t", "x", "a")
+    assert draft_of(b'{"at":1,"type":"t","title":"x","actor":"a","later":["new"]}') == Draft(1.0, "t", "x", "a")
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b"\xff", b'{"at":"x","type":1,"title":1,"actor":1}'])
@@ -101,3 +101,21 @@ def test_every_damage_is_named_at_the_entry_where_it_is(drafts: list[Draft], dat
         assert (found.ok, found.first_bad, found.entries) == (False, place + 1, place)
     removed = verify(rows[:place] + rows[place + 1 :])
     assert (removed.ok, removed.first_bad) == ((True, None) if place == len(rows) - 1 else (False, place + 1))
+
+
+def test_what_people_and_documents_label_belongs_to_the_body_and_comes_back() -> None:
+    from watchkeeper.core.log.values import Attachment
+
+    draft = Draft(
+        1_763_000_000.0, "Deployment", "shop 4.2", "ana", "High", fields=(("Location", "app1"), ("Cost", "none")),
+        words={"severity": "MAJOR"}, tags=("shop",), attachments=(Attachment("a.txt", 3, "ab" * 32),), status_of=3, thread=2,
+    )  # fmt: skip
+    assert draft_of(canonical(draft)) == draft
+
+
+def test_a_body_from_before_a_key_keeps_its_one_form() -> None:
+    body = canonical(Draft(1_763_000_000.0, "Deployment", "shop 4.2", "ana"))
+    assert not {b'"fields"', b'"words"', b'"tags"', b'"attachments"', b'"status_of"', b'"thread"'} & set(
+        body.split(b":")
+    )
+    assert canonical(draft_of(body)) == body

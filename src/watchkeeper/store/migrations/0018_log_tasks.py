@@ -1,0 +1,8 @@
+"""Reserved. Only adds tables and columns with a default."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = (("store", "0017_shifts"),)
+    operations = ()
