@@ -1,6 +1,6 @@
 """HTTP checking: what the whole watch costs, and what one probe costs beside its references.
 
-    python bench/http_checks.py [--checks 10000] [--every 30] [--seconds 60] [--rounds 5]
+    python bench/http_checks.py [--checks 10000] [--every 30] [--seconds 60] [--rounds 5] [--part whole|hanging|adapter ...]
 
 1. `wk up` over `checks` HTTP checks, open loop: processor time of the watch in percent of a core, lateness p50, p99, max,
    memory (PSS) of all its processes. Beside it, at the same time and at the same rate, blackbox_exporter probes the same
@@ -153,7 +153,7 @@ def whole_watch(port: int, checks: int, every_s: float, seconds: float, hanging:
             time.monotonic() - began,
         )
         status, memory = client.status(), {pid: pss_mb(pid) for pid in family(up.pid)}
-        wrong = _wrong(state, hanging)
+        wrong, took_ms = _wrong(state, hanging), _latencies_ms(state)
     asked = int(str(status["starts"])) - starts
     share = f", {hanging:.0%} of them hanging" if hanging else ""
     print(
@@ -166,6 +166,7 @@ def whole_watch(port: int, checks: int, every_s: float, seconds: float, hanging:
     print(f"  processor            {100 * used[0] / took:6.1f} % of a core   ({each_ms:.3f} ms per probe)")
     looks = f"(the worst of {len(lateness)} looks)"
     print(f"  lateness             p50 {p50:.1f} ms   p99 {p99:.1f} ms   max {worst:.1f} ms {looks}")
+    print(f"  answers took         p50 {took_ms[0]:.1f} ms   p95 {took_ms[1]:.1f} ms, as the readings say")
     each = " + ".join(f"{size:.0f}" for size in memory.values())
     print(f"  memory               {sum(memory.values()):6.1f} MB PSS of all processes ({each})")
     words = status.get("warnings") or "no warning"
@@ -193,6 +194,18 @@ def _used(watch: int, exporter: tuple[subprocess.Popen[str], int] | None, load: 
     if exporter is None or load is None:
         return [own, 0.0, 0.0]
     return [own, processor_s(exporter[0].pid), float(load.read_text() or 0)]
+
+
+def _latencies_ms(state: Path) -> tuple[float, float]:
+    """(p50, p95) of the newest answers, milliseconds: what it costs their truth that checks begin together."""
+    from watchkeeper.store.readings.reader import ReadingsReader
+
+    reader = ReadingsReader(state / "readings.db")
+    try:
+        each = sorted(1000 * judged.reading.latency_s for judged in reader.latest().values())
+    finally:
+        reader.close()
+    return each[len(each) // 2], each[int(len(each) * 0.95)]
 
 
 def _wrong(state: Path, hanging: float) -> int:
@@ -374,15 +387,18 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=30.0)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=5)
+    parts = ("whole", "hanging", "adapter")
+    parser.add_argument("--part", action="append", choices=parts, help="only this; may be given more than once")
     chosen = parser.parse_args()
     with started([sys.executable, "-c", SERVER], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
-        well = {
-            "whole": whole_watch(port, chosen.checks, chosen.every, chosen.seconds),
-            "hanging": whole_watch(port, chosen.checks, chosen.every, chosen.seconds, HANGING),
-            "adapter": one_probe(port, chosen.rounds),
+        run = {
+            "whole": lambda: whole_watch(port, chosen.checks, chosen.every, chosen.seconds),
+            "hanging": lambda: whole_watch(port, chosen.checks, chosen.every, chosen.seconds, HANGING),
+            "adapter": lambda: one_probe(port, chosen.rounds),
         }
+        well = {part: run[part]() for part in chosen.part or parts}
     missed = [name for name, fine in well.items() if not fine]
     print(f"bars missed: {', '.join(missed)}" if missed else "all bars met")
     return 1 if missed else 0

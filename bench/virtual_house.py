@@ -10,6 +10,7 @@ import selectors
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,10 +24,11 @@ from watchkeeper.bootstrap import main as bootstrap
 from watchkeeper.core.checks import Judged, Reading
 from watchkeeper.core.inventory.values import Check
 from watchkeeper.services.checks import Limits, Watch
+from watchkeeper.services.delivery import in_turn
 from watchkeeper.services.inventory import InventoryHolder
-from watchkeeper.services.ports import Ping
+from watchkeeper.services.ports import Ping, Session
 from watchkeeper.store.places import open_evidence, open_readings_writer
-from watchkeeper.store.writer import Store
+from watchkeeper.store.writer import Store, _Work
 
 T = TypeVar("T")
 EPOCH = 1_800_000_000.0
@@ -155,6 +157,7 @@ class VirtualHouse:
         os.environ["WATCHKEEPER_STATE"] = str(state)
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "watchkeeper.settings")
         store = Store.open(state)
+        store.write = partial(_write_here, store)  # type: ignore[method-assign]
         hosts = BlockingHosts(holder.current.hosts, ssh_config=own_ssh_config(ops))
         local: Any = InProcessWatch(self.loop, self.watch)
         self.app = bootstrap._assemble(
@@ -170,6 +173,7 @@ class VirtualHouse:
             local,
             None,
         )
+        self.app.outbox._start = in_turn
 
     def clock(self) -> float:
         """Epoch seconds of the virtual time."""
@@ -206,6 +210,13 @@ class VirtualHouse:
         self.app.close()
         self._readings.close()
         self.loop.close()
+
+
+def _write_here(store: Store, work: Callable[[Session], T]) -> T:
+    """`Store.write` with the same commit on the thread that asks: time stands still meanwhile, so nobody else would work."""
+    item = _Work(work)
+    store._commit([item])
+    return item.answer.result()
 
 
 def write_ops(folder: Path, services: Mapping[str, Sequence[str]], team: str) -> Path:

@@ -139,6 +139,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
 ]
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
+"""An entry of the log with an attachment of 10 MB, as the API takes it."""
+
 ROOT_URLCONF = "watchkeeper.programs.urls"
 TEMPLATES = [
     {

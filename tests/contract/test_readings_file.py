@@ -37,6 +37,41 @@ def test_bodies_are_not_stored_and_long_texts_are_cut(writer: ReadingsWriter, pa
     assert ReadingsReader(path).latest()["a"].reading.values == {"output": "y" * 400}
 
 
+def test_odd_values_come_back_and_half_a_character_stops_no_write(writer: ReadingsWriter, path: Path) -> None:
+    odd = {
+        "half": "a \udc80 b",
+        "large": 2**70,
+        "nothing": None,
+        "tiny": 1e-7,
+        "huge": 1e22,
+        "not": float("nan"),
+        "ok": True,
+    }
+    writer.write([judged("a", NOW, **odd), judged("b", NOW, text='\0 漢 \\ "')], [], {"a": Settled(State.OK, NOW)})
+    latest = [each.reading.values for check in ("a", "b") for each in ReadingsReader(path).readings(check, 0)]
+    assert latest == [{**odd, "half": "a ? b", "not": None}, {"text": '\0 漢 \\ "'}]
+    assert type(latest[0]["large"]) is int
+    assert latest[0]["ok"] is True
+
+
+def test_settled_states_are_those_of_the_last_write_also_of_checks_that_stay(
+    writer: ReadingsWriter, path: Path
+) -> None:
+    reader = ReadingsReader(path)
+    known = {name: Settled(State.OK, NOW, (State.OK,) * 3, 4, "fine") for name in "abc"}
+    for change in (
+        {},
+        {"b": Settled(State.CRIT, NOW + 1, (State.CRIT,), 0, "bad")},
+        {"c": known["b"]},
+        {"b": known["b"]},
+    ):
+        known |= change
+        writer.write([], [], known)
+        assert reader.settled() == known
+    reader.settled().clear()
+    assert reader.settled() == known
+
+
 def test_a_file_of_a_newer_program_is_refused_and_not_touched(path: Path) -> None:
     ReadingsWriter(path).close()
     with closing(sqlite3.connect(path)) as other:

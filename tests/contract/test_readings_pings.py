@@ -11,6 +11,7 @@ from tests.fixtures.readings import NOW, Place
 
 from watchkeeper.core.alerts import KEPT_S, Alert
 from watchkeeper.core.checks.heartbeats import Ping
+from watchkeeper.store.readings.pings import FEW, MANY, Pruning
 
 WHOLE = Ping("a", NOW, "fail", "disk full", "run-7", 3, 12.5, "line one\nZoë: disk full\n", "POST from 127.0.0.1")
 
@@ -56,10 +57,25 @@ def test_under_load_old_pings_go_too_and_the_last_success_stays(place: Place) ->
     writer.add_pings([Ping("a", NOW, "success")])
     for start in range(0, 4000, 100):
         writer.add_pings([Ping("a", NOW + 1 + start + number, "start") for number in range(100)])
-    writer.add_pings([Ping("a", NOW + 9000, "start")])  # a quiet one: now all are pruned
-    assert place.execute("select count(*) from watch.ping")[0][0] <= 1002
+        writer.add_pings([Ping("few", NOW + start, "start"), *(Ping("b", NOW + start, "success") for _ in range(40))])
+    kept = dict(place.execute("select check_key, count(*) from watch.ping group by check_key"))
+    assert kept["few"] == 40 and max(kept.values()) <= 1001 + MANY + 100
+    writer.add_pings(
+        [Ping("a", NOW + 9000, "start"), Ping("b", NOW + 9000, "start")]
+    )  # quiet ones: now they are pruned
+    assert [each.at for each in writer.pings("b", 1)] == [NOW + 9000]
+    assert place.execute("select count(*) from watch.ping")[0][0] <= 2 * 1002 + 40
     assert writer.last_ping("a")[0] == Ping("a", NOW, "success")
     writer.close()
+
+
+def test_checks_that_report_in_step_are_not_pruned_with_one_commit() -> None:
+    pruning, names = Pruning(), [f"job{number}" for number in range(100)]
+    found = [pruning.due([Ping(name, NOW + turn, "success") for name in names]) for turn in range(MANY + 20)]
+    assert not any(found[: MANY - 1]) and max(map(len, found)) <= FEW
+    assert sorted(name for each in found for name in each) == sorted(names)
+    quiet = pruning.due([Ping("job3", NOW, "success"), Ping("other", NOW, "success")])
+    assert quiet == ["job3", "other"]
 
 
 def test_the_newest_word_of_an_alert_counts(place: Place) -> None:

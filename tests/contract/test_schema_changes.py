@@ -31,9 +31,22 @@ def fault(migration: object, earlier: list[str]) -> str:
                 return (
                     f"{operation.name} may not be empty and has no default of the database (null=True or db_default=)"
                 )
+        elif isinstance(operation, migrations.AddConstraint) and is_of_new_columns(operation, migration):
+            continue
         elif not isinstance(operation, EXPANDING):
             return f"{type(operation).__name__} takes something away: see docs/decisions/0023 for `contracts`"
     return ""
+
+
+def is_of_new_columns(operation: migrations.AddConstraint, migration: object) -> bool:
+    """Whether rows of the version before, which hold only defaults there, are outside the condition of a constraint."""
+    constraint = operation.constraint
+    added = {each.name for each in migration.operations if isinstance(each, migrations.AddField)}  # type: ignore[attr-defined]
+    return (
+        isinstance(constraint, models.UniqueConstraint)
+        and bool(constraint.condition)
+        and set(constraint.fields) <= added
+    )
 
 
 def script_fault(script: str) -> str:

@@ -35,7 +35,7 @@ from watchkeeper.services.ports.notifiers import DeliveryError
 
 TESTED = {
     "wk", "run", "background", "shell", "crontab", "file", "checks", "respond", "runbook", "output", "printed", "messages",
-    "document", "mistakes", "message", "receiver", "refused", "sudoers", "yaml", "curl",
+    "document", "mistakes", "message", "receiver", "refused", "sudoers", "yaml", "curl", "prove",
 }  # fmt: skip
 BASE = {
     "watchkeeper.yaml": "team: Test\nchannels:\n  duty: {script: tools/page.sh}\n",

@@ -45,7 +45,7 @@ class KeyFile:
     def ring(self) -> Ring | None:
         """The keys; None before main wrote any, or when the file is damaged (main replaces it then)."""
         try:
-            found = self._path.stat()
+            found = os.stat(self._path)
         except OSError:
             self._seen = self._ring = None
             return None

@@ -17,6 +17,7 @@ class KnownSecrets:
     def __init__(self, known: Callable[[], Sequence[str]], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._known, self._monotonic = known, monotonic
         self._values: tuple[str, ...] | None = None
+        self._taking_out: tuple[tuple[str, ...], Redactor] = ((), Redactor())
         self._read_at = 0.0
         self._reading = threading.Lock()
 
@@ -32,13 +33,21 @@ class KnownSecrets:
                 values = self._values if self._values is not None else self._read()
         elif self._monotonic() - self._read_at > FRESH_S:
             self._refresh()
-        return Redactor(values).text(text)
+        return self._without(values, text)
 
     def redact_now(self, text: str) -> str:
         """The same without ever waiting: before the values were read once, only what looks like a secret goes."""
         if self._values is None or self._monotonic() - self._read_at > FRESH_S:
             self._refresh()
-        return Redactor(self._values or ()).text(text)
+        return self._without(self._values or (), text)
+
+    def _without(self, values: tuple[str, ...], text: str) -> str:
+        """All spellings of the values are worked out once, not for each line of a log."""
+        known, redactor = self._taking_out
+        if known != values:
+            redactor = Redactor(values)
+            self._taking_out = values, redactor
+        return redactor.fresh().text(text)  # its own: texts come from several threads
 
     def _read(self) -> tuple[str, ...]:
         values = tuple(self._known())

@@ -30,7 +30,7 @@ class PingListener:
         self._requests, self._state, self._plan, self._bounds = requests, state, plan, bounds
         self._server: asyncio.Server | None = None
         self._now: tuple[PingPlan, object] | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._doors: set[PingServer] = set()
         self.fault = ""
         self.url = ""
 
@@ -44,8 +44,8 @@ class PingListener:
         finally:
             looking.cancel()
             self._close()
-            for task in list(self._connections):
-                task.cancel()
+            for door in self._doors:
+                door.close()
 
     async def _look_on(self) -> None:
         while True:
@@ -80,22 +80,13 @@ class PingListener:
 
     async def _listen(self, plan: PingPlan, tls: ssl.SSLContext | None) -> asyncio.Server:
         candidates = [plan.port] if plan.port else self._ports()
-        server = PingServer(self._requests, plan.trusted, self._bounds)
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            self._connections.add(task)
-            try:
-                await server.connected(reader, writer)
-            finally:
-                self._connections.discard(task)
-
+        door = PingServer(self._requests, plan.trusted, self._bounds)
+        self._doors = {each for each in self._doors if each.is_used} | {door}
         for port in candidates:
             try:
-                return await asyncio.start_server(
-                    connected, plan.host, port, ssl=tls, backlog=BACKLOG, limit=65_536,
-                    **({"ssl_handshake_timeout": 10.0} if tls is not None else {}),
+                return await asyncio.get_running_loop().create_server(
+                    door.line, plan.host, port, ssl=tls, backlog=BACKLOG,
+                    ssl_handshake_timeout=10.0 if tls is not None else None,
                 )  # fmt: skip
             except OSError:
                 if port == candidates[-1]:

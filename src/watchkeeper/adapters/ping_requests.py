@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ from watchkeeper.core.errors import Forbidden, NoAnswer, StoreAway, WatchkeeperE
 from watchkeeper.core.keys import Ring
 from watchkeeper.services.ports import Clock
 
+log = logging.getLogger(__name__)
 MOST_BODY, MOST_ALERTS = 16 * 1024 * 1024, 1024 * 1024
 HEAD_BYTES, TAIL_BYTES = 8_000, 32_000
+MOST_HELD = 10_000
+"""Keys that were found to hold, until the ring is another one: they last, and to look costs a quarter of a ping."""
 _RUN_ID = re.compile(rf"[A-Za-z0-9._:-]{{1,{RUN_ID_LENGTH}}}\Z")
 _CODE = re.compile(r"\d{1,3}\Z")
 _STATUS_OF_KIND = {"usage": 400, "invalid": 422, "forbidden": 404, "not_found": 404, "locked": 409}
@@ -51,6 +55,11 @@ class Answer:
         if isinstance(error, NoAnswer | StoreAway):
             return cls(503, f"{error}\n", (("retry-after", "5"),))
         return cls(_STATUS_OF_KIND.get(error.kind, 400), f"{error}\n")
+
+
+KEPT = Answer(200, "OK\n")
+UNKEPT = Answer(503, "watchkeeper could not keep it in time. Send it again.\n", (("retry-after", "5"),))
+FAILED = Answer(503, "watchkeeper met a fault of its own. Send it again.\n", (("retry-after", "5"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +142,18 @@ class Requests:
 
     def __init__(self, watch: Watch, ring: Callable[[], Ring | None], health: Health, clock: Clock) -> None:
         self._watch, self._ring, self._health, self._clock = watch, ring, health, clock
+        self._held: tuple[Ring | None, dict[tuple[str, str], str]] = (None, {})
 
     def understood(self, method: bytes, target: bytes, peer: str) -> Asked:
         """The request as its head says. What is refused is so after its body was read, so that the client hears why."""
         verb = method.decode("latin-1")
-        parts = urlsplit(target.decode("latin-1"))
-        path = [unquote(part) for part in parts.path.split("/")[1:]]
+        whole, _, query = _origin_form(target.decode("latin-1")).partition("?")
+        path = whole.split("/")[1:]
+        if "%" in whole:
+            path = [unquote(part) for part in path]
         what, key, rest = path[0] if path else "", path[1] if len(path) > 1 else "", path[2:]
         if what == "ping" and key:
-            asked = _asked_ping(verb, key, rest, parts.query, peer)
+            asked = _asked_ping(verb, key, rest, query, peer)
         elif what == "alerts" and key and rest in ([], ["api", "v2", "alerts"]):
             asked = Asked(verb, "posted" if rest else "alerts", key, peer=peer)
         elif what == "health" and not rest:
@@ -152,6 +164,16 @@ class Requests:
         if verb not in allowed.split(", "):
             return Asked(verb, "", refusal=Answer(405, f"{verb[:20]} is not taken here.\n", (("allow", allowed),)))
         return asked
+
+    async def answered(self, asked: Asked, body: Body) -> Answer:
+        """As `answer`; whatever goes wrong is an answer too."""
+        try:
+            return await self.answer(asked, body)
+        except WatchkeeperError as error:
+            return Answer.of(error)
+        except Exception as error:  # its text may hold the path, and with it a key
+            log.error("a request of the ping server failed in a way it should not: %s", type(error).__name__)
+            return FAILED
 
     async def answer(self, asked: Asked, body: Body) -> Answer:
         """Do what is asked. Raises `WatchkeeperError` for what cannot be done."""
@@ -166,7 +188,7 @@ class Requests:
             return Answer(413, f"More than {MOST_ALERTS} bytes of alerts came at once. Send them in groups.\n")
         read = read_posted if asked.what == "posted" else read_webhook
         await self._watch.take_alerts(read(body.bytes, self._clock()))
-        return Answer(200, "OK\n")
+        return KEPT
 
     async def _ping(self, asked: Asked, body: Body) -> Answer:
         check = self._watch.heartbeat(self._subject("ping", asked.key))
@@ -182,7 +204,7 @@ class Requests:
             source=f"{asked.method} from {asked.peer}",
         )
         await self._watch.ping(ping)
-        return Answer(200, "OK\n")
+        return KEPT
 
     async def _healthy(self, asked: Asked) -> Answer:
         """Without the key only whether something is stuck: what it is may tell of things inside."""
@@ -196,7 +218,26 @@ class Requests:
         ring = self._ring()
         if ring is None:
             raise NoAnswer("The keys of this watchkeeper are not known yet.", "main makes them when it starts.")
-        return ring.subject_of(purpose, key, self._clock())
+        by, held = self._held
+        if by is not ring:  # other keys hold: nothing that was looked at before counts
+            by, held = self._held = ring, {}
+        subject = held.get((purpose, key))
+        if subject is None:
+            subject = ring.subject_of(purpose, key, self._clock())
+            if len(held) < MOST_HELD:
+                held[purpose, key] = subject
+        return subject
+
+
+def _origin_form(target: str) -> str:
+    """The path and query of a request; a proxy may have been asked for the whole address."""
+    if target.startswith("/"):
+        return target.partition("#")[0]
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return ""
+    return f"{parts.path}?{parts.query}"
 
 
 _ACTIONS: dict[str, Status] = {"": "success", "success": "success", "start": "start", "fail": "fail", "log": "log"}

@@ -8,215 +8,207 @@
 It knows neither Django nor main, so it answers while both burn. A reply to a ping comes after the ping is durable.
 Everything that comes in is bounded in size and time; a connection that only waits gives way to a new one. Paths hold
 keys and are never logged.
+
+A connection begins as a `_Line`, which takes plain requests (`ping_plain`) without h11 and streams: those cost more than all
+the rest of a ping. At the first word that is anything else it becomes a `Conversation` and stays one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
 
-import h11
+from watchkeeper.adapters.ping_connections import Bounds, Connections
+from watchkeeper.adapters.ping_conversation import UNHEARD, Conversation, written
+from watchkeeper.adapters.ping_plain import read_plain
+from watchkeeper.adapters.ping_requests import KEPT, UNKEPT, Answer, Asked, Body, Requests
 
-from watchkeeper.adapters.ping_requests import Answer, Asked, Body, Requests
-from watchkeeper.core.errors import WatchkeeperError
+__all__ = ["Bounds", "PingServer"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Seconds and counts. head_s: until the head of a request is there; whole_s: until all of it is.
-
-    From `connections` on those that wait for longer than spare_s give way; nobody is let in beyond `most_connections`.
-    """
-
-    head_s: float = 10.0
-    whole_s: float = 30.0
-    answer_s: float = 30.0
-    idle_s: float = 15.0
-    connections: int = 1000
-    most_connections: int = 5000
-    spare_s: float = 2.0
-    requests: int = 1000
-    head_bytes: int = 16_384
-
-
-class Connections:
-    """Who is connected. Those that wait and send nothing are closed to make room; a job that is only waited for is not."""
-
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
-        self._all: set[asyncio.StreamWriter] = set()
-        self._waiting: dict[asyncio.StreamWriter, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def enter(self, writer: asyncio.StreamWriter) -> bool:
-        """Take one in; the one that has waited longest gives way. False when there are too many that cannot."""
-        if len(self._all) >= self._bounds.connections:
-            oldest, since = next(iter(self._waiting.items()), (None, 0.0))
-            if oldest is not None and time.monotonic() - since > self._bounds.spare_s:
-                self.leave(oldest)
-                oldest.transport.abort()
-            elif len(self._all) >= self._bounds.most_connections:
-                return False
-        self._all.add(writer)
-        self.waits(writer)
-        return True
-
-    def waits(self, writer: asyncio.StreamWriter) -> None:
-        """It has sent nothing whole: it may be closed."""
-        self._waiting[writer] = time.monotonic()
-
-    def works(self, writer: asyncio.StreamWriter) -> None:
-        """Its request is being answered."""
-        self._waiting.pop(writer, None)
-
-    def leave(self, writer: asyncio.StreamWriter) -> None:
-        """It is gone."""
-        self._all.discard(writer)
-        self._waiting.pop(writer, None)
+_KEPT = {(head_only, last): written(KEPT, head_only, last) for head_only in (True, False) for last in (True, False)}
+LOOKS_PER_BOUND = 4
 
 
 class PingServer:
-    """Speaks HTTP/1.1 by h11 over streams of asyncio. requests: what is asked of it. trusted: see `PingPlan`."""
+    """Who is connected to one listening socket. requests: what is asked of it. trusted: see `PingPlan`.
 
-    def __init__(self, requests: Requests, trusted: Sequence[str] = (), bounds: Bounds | None = None) -> None:
-        self._requests, self._trusted, self._bounds = requests, frozenset(trusted), bounds or Bounds()
-        self._connections = Connections(self._bounds)
-
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, from its begin to its end. Never raises."""
-        peer = _address(writer)
-        if (self._trusted and peer not in self._trusted) or not self._connections.enter(writer):
-            writer.transport.abort()
-            return
-        try:
-            await _Conversation(reader, writer, peer, self._requests, self._bounds, self._connections).run()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass
-        except Exception as error:  # its text may hold the path, and with it a key
-            log.error("a connection of the ping server failed in a way it should not: %s", type(error).__name__)
-        finally:
-            self._connections.leave(writer)
-            with contextlib.suppress(Exception):
-                writer.close()
-
-
-class _Conversation:
-    """The requests of one connection, one after the other, also when they came in one piece.
-
-    h11 reads. Answers are written here: they are three lines of our own, and by h11 they would cost half of a ping.
+    `line` makes what asyncio wants for each connection; it has to be called in the loop that serves it.
     """
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str, requests: Requests, bounds: Bounds,
-        connections: Connections,
-    ) -> None:  # fmt: skip
-        self._reader, self._writer, self._peer, self._requests = reader, writer, peer, requests
-        self._bounds, self._connections = bounds, connections
-        self._http = self._fresh()
-        self._continued = False
+    def __init__(self, requests: Requests, trusted: Sequence[str] = (), bounds: Bounds | None = None) -> None:
+        self.requests, self.trusted, self.bounds = requests, frozenset(trusted), bounds or Bounds()
+        self.connections = Connections(self.bounds)
+        self.lines: set[_Line] = set()
+        self.conversations: set[asyncio.Task[None]] = set()
+        self._every_s = min(1.0, self.bounds.head_s / LOOKS_PER_BOUND, self.bounds.idle_s / LOOKS_PER_BOUND)
+        self._looking: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    def _fresh(self) -> h11.Connection:
-        return h11.Connection(h11.SERVER, max_incomplete_event_size=self._bounds.head_bytes)
+    def line(self) -> asyncio.Protocol:
+        """One more connection."""
+        return _Line(self)
 
-    async def run(self) -> None:
-        """Until either side is done."""
-        for number in range(self._bounds.requests):
-            self._connections.waits(self._writer)
-            try:
-                async with asyncio.timeout(self._bounds.idle_s if number else self._bounds.head_s):
-                    request = await self._event()
-                if not isinstance(request, h11.Request):
-                    return
-                async with asyncio.timeout(self._bounds.whole_s):
-                    asked, body = await self._whole(request)
-            except h11.RemoteProtocolError as error:
-                told = Answer(error.error_status_hint, "This is not HTTP/1.1 as it should be.\n")
-                return await self._send(told, head_only=False, last=True)
-            except TimeoutError:
-                return await self._send(Answer(408, "The request did not come in time.\n"), head_only=False, last=True)
-            self._connections.works(self._writer)
-            last = body.over or self._http.their_state is not h11.DONE
-            await self._send(await self._answer(asked, body), asked.method == "HEAD", last, linger=body.over)
-            if last:
-                return
-            following, _closed = self._http.trailing_data
-            self._http, self._continued = self._fresh(), False
-            if following:
-                self._http.receive_data(following)
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The one that serves."""
+        self._loop = self._loop or asyncio.get_running_loop()
+        return self._loop
 
-    async def _event(self) -> h11.Event | type[h11.PAUSED]:
-        while True:
-            event = self._http.next_event()
-            if event is not h11.NEED_DATA:
-                return event  # type: ignore[return-value]
-            if self._http.they_are_waiting_for_100_continue and not self._continued:
-                self._continued = True
-                self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._http.receive_data(await self._reader.read(65_536))
+    def enter(self, line: _Line) -> None:
+        """Its deadlines are looked at from now on."""
+        self.lines.add(line)
+        if self._looking is None:
+            self._looking = self.loop.call_later(self._every_s, self._look)
 
-    async def _whole(self, request: h11.Request) -> tuple[Asked, Body]:
-        """The request with its body; of one that is too large the rest is not read."""
-        asked = self._requests.understood(request.method, request.target, self._peer)
-        body = Body(asked.keeps_body, asked.limit)
-        while not body.over:
-            event = await self._event()
-            if isinstance(event, h11.Data):
-                body.add(bytes(event.data))
-            elif isinstance(event, h11.EndOfMessage):
-                break
-            else:  # the line was cut in the middle
-                raise h11.RemoteProtocolError("cut off", 400)
-        return asked, body
+    def _look(self) -> None:
+        now = time.monotonic()
+        for line in [each for each in self.lines if each.ends_at < now]:
+            line.late()
+        self._looking = self.loop.call_later(self._every_s, self._look) if self.lines else None
 
-    async def _answer(self, asked: Asked, body: Body) -> Answer:
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody is connected."""
+        return bool(self.lines or self.conversations)
+
+    def close(self) -> None:
+        """Ends whatever is connected; what is being answered loses its answer."""
+        for line in list(self.lines):
+            line.end()
+        for task in list(self.conversations):
+            task.cancel()
+
+
+class _Line(asyncio.Protocol):
+    """One connection, as long as it says plain requests. ends_at: monotonic; what happens then says `late`."""
+
+    def __init__(self, server: PingServer) -> None:
+        self._server = server
+        self._task: asyncio.Task[None] | None = None
+        self._count = 0
+        self._early = b""
+        self._half_closed = self._over = False
+        self.ends_at = 0.0
+
+    # ---- what asyncio calls ----
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport, self._peer = transport, _address(transport)
+        server = self._server
+        if (server.trusted and self._peer not in server.trusted) or not server.connections.enter(transport):
+            transport.abort()
+            return
+        self.ends_at = time.monotonic() + server.bounds.head_s
+        server.enter(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            return
+        if self._task is not None:  # one request after the other
+            self._early += data
+            return self._transport.pause_reading()
         try:
-            async with asyncio.timeout(self._bounds.answer_s):
-                return await self._requests.answer(asked, body)
-        except WatchkeeperError as error:
-            return Answer.of(error)
-        except TimeoutError:
-            return Answer(503, "watchkeeper could not keep it in time. Send it again.\n", (("retry-after", "5"),))
-        except Exception as error:
+            self._begin(data)
+        except Exception as error:  # its text may hold the path, and with it a key
             log.error("a request of the ping server failed in a way it should not: %s", type(error).__name__)
-            return Answer(503, "watchkeeper met a fault of its own. Send it again.\n", (("retry-after", "5"),))
+            self._transport.abort()
 
-    async def _send(self, answer: Answer, head_only: bool, last: bool, linger: bool = True) -> None:
-        """last: nothing follows on this connection. linger: the other side may still be sending."""
-        data = answer.text.encode()
-        kind = "application/json" if answer.text.startswith("{") else "text/plain; charset=utf-8"
-        lines = [
-            f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}", f"content-type: {kind}",
-            f"content-length: {len(data)}", "cache-control: no-store", "x-content-type-options: nosniff",
-            *(f"{name}: {value}" for name, value in answer.headers), *(["connection: close"] if last else []),
-        ]  # fmt: skip
-        self._writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + (b"" if head_only else data))
-        if self._writer.transport.get_write_buffer_size():
-            async with asyncio.timeout(self._bounds.answer_s):
-                await self._writer.drain()
-        if last and linger:
-            await self._linger()
+    def eof_received(self) -> bool:
+        """A client that has said all still wants its answer; over TLS that is not possible."""
+        self._half_closed = True
+        return self._task is not None and self._transport.get_extra_info("sslcontext") is None
 
-    async def _linger(self) -> None:
-        """Throw away what still comes, for a moment: a reset would take the answer away from a client that still sends."""
-        with contextlib.suppress(OSError, TimeoutError):
-            if self._writer.can_write_eof():
-                self._writer.write_eof()
-            async with asyncio.timeout(1.0):
-                while await self._reader.read(65_536):
-                    pass
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.lines.discard(self)
+        self._server.connections.leave(self._transport)
+
+    # ---- one request ----
+
+    def _begin(self, data: bytes) -> None:
+        bounds = self._server.bounds
+        plain = read_plain(data, bounds.head_bytes)
+        if plain is None:
+            return self._converse(data)
+        self._count += 1
+        asked = self._server.requests.understood(plain.method, plain.target, self._peer)
+        body = Body(asked.keeps_body, asked.limit)
+        body.add(plain.body)
+        self._server.connections.works(self._transport)
+        self.ends_at = time.monotonic() + bounds.answer_s
+        last = plain.last or self._count >= bounds.requests
+        self._task = self._server.loop.create_task(self._answer(asked, body, last))
+
+    async def _answer(self, asked: Asked, body: Body, last: bool) -> None:
+        try:
+            answer = await self._server.requests.answered(asked, body)
+        except asyncio.CancelledError:
+            if not self._over:
+                raise
+            answer = UNKEPT
+        self._task = None
+        last = last or self._over or (self._half_closed and not self._early)
+        self._send(answer, asked.method == "HEAD", last)
+
+    def _send(self, answer: Answer, head_only: bool, last: bool) -> None:
+        line = self._transport
+        if line.is_closing():
+            return
+        line.write(_KEPT[head_only, last] if answer is KEPT else written(answer, head_only, last))
+        if last or line.get_write_buffer_size():  # whoever reads nothing is not asked what else it wants
+            self.ends_at = time.monotonic() + self._server.bounds.answer_s
+            self._over = True
+            line.close()
+            return
+        self._server.connections.waits(line)
+        self.ends_at = time.monotonic() + self._server.bounds.idle_s
+        if self._early:
+            data, self._early = self._early, b""
+            line.resume_reading()
+            self.data_received(data)
+
+    def _converse(self, data: bytes) -> None:
+        """From here on by h11: the same transport, with what it said until now."""
+        server, line = self._server, self._transport
+        server.lines.discard(self)
+        conversation = Conversation(
+            self._peer, server.requests, server.bounds, server.connections, self._count, self.ends_at - time.monotonic()
+        )
+        reader = asyncio.StreamReader(limit=65_536, loop=server.loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=server.loop)
+        protocol.connection_made(line)
+        line.set_protocol(protocol)
+        writer = asyncio.StreamWriter(line, protocol, reader, server.loop)
+        reader.feed_data(data)
+        if self._half_closed:
+            reader.feed_eof()
+        task = server.loop.create_task(conversation.hold(reader, writer))
+        server.conversations.add(task)
+        task.add_done_callback(server.conversations.discard)
+
+    # ---- deadlines ----
+
+    def late(self) -> None:
+        """Nothing was asked in time, or not answered, or not read."""
+        if self._over:
+            self._transport.abort()
+        elif self._task is not None:
+            self._over = True
+            self._task.cancel()
+        else:
+            self._send(UNHEARD, head_only=False, last=True)
+
+    def end(self) -> None:
+        """The server ends."""
+        if self._task is not None:
+            self._task.cancel()
+        self._transport.abort()
 
 
-def _address(writer: asyncio.StreamWriter) -> str:
+def _address(transport: asyncio.BaseTransport) -> str:
     """The address of the other side; that of IPv4 as such, also where it came to an IPv6 socket."""
-    name = writer.get_extra_info("peername")
+    name = transport.get_extra_info("peername")
     address = str(name[0]) if isinstance(name, tuple) and name else ""
     return address.removeprefix("::ffff:")

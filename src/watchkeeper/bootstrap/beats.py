@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from watchkeeper.bootstrap.memory import keep_loaded
 from watchkeeper.core.errors import WatchkeeperError
 from watchkeeper.services.nodes import SharedWatch
 
@@ -21,6 +22,9 @@ FLIPS_S, PROOF_S, EXPIRY_S, SWEEP_S, OUTBOX_S, CHANGES_S, INVENTORY_S = 0.1, 0.2
 KEYS_S, VITALS_S = 2.0, 5.0
 WINDOWS_S = 1.0
 EXPIRIES_S = 60.0
+KEEPING_S, ANCHOR_S = 5.0, 10.0
+DOCUMENT_S = 3.0
+TASKS_S = 15.0
 ESCALATIONS_S = 1.0
 CANCELLING_S, ASKS_S = 1.0, 0.3
 LOOK_FIRST_S = 1.5
@@ -40,8 +44,9 @@ class Beats:
         self._said: dict[str, str] = {}
 
     def start(self) -> None:
-        """Start all loops."""
+        """Start all loops. What a crash left half of the log's archive is put right before anybody asks for it."""
         app = self._app
+        self._once("log repair", app.log_keeping.repair)
         once: list[tuple[str, float, Callable[[], object]]] = [
             ("flips", FLIPS_S, self._flips),
             ("proof", PROOF_S, app.incidents.prove),
@@ -52,6 +57,12 @@ class Beats:
             ("outbox", OUTBOX_S, self._outbox),
             ("cancelling", CANCELLING_S, app.cancelling.beat),
             ("expiries", EXPIRIES_S, app.expiries.warn),
+            ("tasks", TASKS_S, app.tasks.beat),
+            ("unlogged", EXPIRIES_S, app.unlogged.beat),
+            ("shifts", TASKS_S, app.shifts.beat),
+            ("log document", DOCUMENT_S, app.log_document.beat),
+            ("log keeping", KEEPING_S, app.log_keeping.beat),
+            ("log anchor", ANCHOR_S, app.log_anchors.beat),
             ("windows", WINDOWS_S, app.window_beat.beat),
             ("escalations", ESCALATIONS_S, app.escalations.walk),
             ("oncall", 2 * ESCALATIONS_S, app.oncall.hand_over),
@@ -137,5 +148,6 @@ class Beats:
             app.hosts.replace(app.holder.current.hosts)
             app.secrets.replace(app.holder.current.secrets)
             log.info("inventory %s loaded", app.holder.current.revision[:12])
+            keep_loaded()
         if app.joined is not None and app.joined.in_force is not None:
             app.joined.in_force.put_into_force(app.holder.current.revision)

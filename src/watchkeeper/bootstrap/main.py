@@ -20,13 +20,16 @@ from watchkeeper.adapters.key_file import NAME as KEY_FILE
 from watchkeeper.adapters.key_file import KeyFile
 from watchkeeper.adapters.notifiers import Notifiers
 from watchkeeper.adapters.repositories.directory import DirectoryRepository, own_ssh_config
+from watchkeeper.adapters.repositories.documents import FolderDocuments
 from watchkeeper.adapters.repositories.last_good import LastGood
+from watchkeeper.adapters.repositories.log_document import DirectoryLogDocument
 from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.adapters.watch_socket import WatchClient
+from watchkeeper.bootstrap.log import build_kept_log
 from watchkeeper.bootstrap.own_life import Own, build_own, ping_address, process_figures
 from watchkeeper.bootstrap.state import database_url
 from watchkeeper.core.checks.values import Judged
-from watchkeeper.core.errors import Invalid, NotFound
+from watchkeeper.core.errors import Invalid, NotFound, WatchkeeperError
 from watchkeeper.core.log.chain import Verification
 from watchkeeper.core.redaction import Redactor
 from watchkeeper.engine.embedded import EmbeddedEngine
@@ -55,6 +58,16 @@ from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.keys import Keys
 from watchkeeper.services.locks import Locks
 from watchkeeper.services.log import Log
+from watchkeeper.services.log.anchors import Anchors
+from watchkeeper.services.log.chain_file import ChainFile
+from watchkeeper.services.log.daily import Daily
+from watchkeeper.services.log.digests import Digests
+from watchkeeper.services.log.document import LogDocument
+from watchkeeper.services.log.importing import Importer
+from watchkeeper.services.log.keeping import Keeping
+from watchkeeper.services.log.questions import Questions
+from watchkeeper.services.log.tasks import Tasks
+from watchkeeper.services.log.unlogged import ChangeQuestions
 from watchkeeper.services.metrics import Metrics
 from watchkeeper.services.nodes import NodeReader, SharedWatch, beside
 from watchkeeper.services.oncall import OnCall
@@ -66,6 +79,9 @@ from watchkeeper.services.runbooks import Runbooks
 from watchkeeper.services.runs import Runs
 from watchkeeper.services.segments import Segments
 from watchkeeper.services.series import SeriesReader
+from watchkeeper.services.shifts import Shifts
+from watchkeeper.services.shifts.checklist import Checklist
+from watchkeeper.services.shifts.looking import Looking
 from watchkeeper.services.spools import Spools
 from watchkeeper.services.status import StatusReader
 from watchkeeper.services.steps import StepRunner
@@ -119,6 +135,17 @@ class Application:
     runbooks: Runbooks
     changes: Changes
     log: Log
+    log_questions: Questions
+    log_digests: Digests
+    log_importer: Importer
+    log_document: LogDocument
+    log_keeping: Keeping
+    log_anchors: Anchors
+    log_chain: ChainFile
+    tasks: Tasks
+    unlogged: ChangeQuestions
+    shifts: Shifts
+    daily: Daily
     status: StatusReader
     history: History
     availability: AvailabilityReader
@@ -234,12 +261,21 @@ def _assemble(
     if joined and reader:
         warnings, findings = beside(joined.nodes, reader, own.life, joined.in_force)
     oncall = OnCall(store, holder, clock)
+    tasks = Tasks(store, journal, holder, clock, _redacting(secrets))
+    looking = Looking(str(ops), read_here, FolderDocuments(ops), hosts)
+    availability = AvailabilityReader(store, history, holder, clock)
+    checklist = Checklist(store, journal, holder, looking, _readable(secrets), own.backups.state, clock)
     recorder = WatchRecorder(store, journal, holder, responder, clock)
     incidents = Incidents(store, journal, watch, holder, clock)
     acknowledgements = Acknowledgements(incidents, keys, holder)
+    document = LogDocument(store, holder, DirectoryLogDocument(ops), lambda: kept_log.anchors.trailer())
     status = StatusReader(
-        store, journal, watch, holder, automation, clock, warnings, reader.states if reader else tuple, oncall.glance
-    )
+        store, journal, watch, holder, automation, clock, lambda: (*warnings(), *document.warnings()),
+        reader.states if reader else tuple, oncall.glance,
+    )  # fmt: skip
+    notifiers = Notifiers(str(ops), secrets.value)
+    log_questions = Questions(store, holder, clock)
+    kept_log = build_kept_log(ops, state, store, notifiers, holder, clock)
     return Application(
         ops=ops,
         state=state,
@@ -272,11 +308,22 @@ def _assemble(
         expiries=Expiries(store, journal, own.backups.state, holder, clock),
         runbooks=Runbooks(holder),
         changes=Changes(store, hosts, repository, holder, clock, read_here, str(ops), _redacting(secrets)),
-        log=Log(store, store.verify_log, holder, clock),
+        log=Log(store, kept_log.anchors.verify, holder, clock, _redacting(secrets), secrets.known),
+        log_questions=log_questions,
+        log_digests=Digests(store, log_questions, holder, clock),
+        log_document=document,
+        log_importer=Importer(store, holder, secrets.known, clock),
+        log_keeping=kept_log.keeping,
+        log_anchors=kept_log.anchors,
+        log_chain=kept_log.chain,
+        tasks=tasks,
+        shifts=Shifts(store, holder, checklist, tasks, clock, _redacting(secrets)),
+        unlogged=ChangeQuestions(store, holder, clock),
         status=status,
         metrics=Metrics(status, own.vitals, store, process_figures),
         history=history,
-        availability=AvailabilityReader(store, history, holder, clock),
+        availability=availability,
+        daily=Daily(store, availability, own.backups.state, holder, clock),
         series=SeriesReader(journal, holder),
         doctor=Doctor(
             store,
@@ -286,14 +333,14 @@ def _assemble(
             holder,
             _surroundings(store, state),
             clock,
-            lambda: [*findings(), *oncall.findings()],
+            lambda: [*findings(), *oncall.findings(), *document.findings()],
         ),
         channel_tests=ChannelTests(store, holder, clock),
         acknowledgements=acknowledgements,
         deliveries=Deliveries(store, holder, clock),
         oncall=oncall,
         escalations=Escalations(store, holder, clock),
-        outbox=Outbox(store, Notifiers(str(ops), secrets.value), holder, clock, in_own_thread, acknowledgements.linked),
+        outbox=Outbox(store, notifiers, holder, clock, in_own_thread, acknowledgements.linked),
         cancelling=cancelling,
         spools=spools,
         engine=engine,
@@ -305,6 +352,19 @@ def _assemble(
 def _redacting(secrets: SecretReader) -> Callable[[str], str]:
     """Takes every secret that is known at that moment out of a text."""
     return lambda text: Redactor(secrets.known()).text(text)
+
+
+def _readable(secrets: SecretReader) -> Callable[[str], str]:
+    """Why the value of a secret cannot be read; "" when it can. The sentence never holds the value."""
+
+    def why(name: str) -> str:
+        try:
+            secrets.value(name)
+        except WatchkeeperError as error:
+            return error.sentence
+        return ""
+
+    return why
 
 
 def _engine(store: Store, segments: Segments, cancelling: Cancelling, joined: Joined | None) -> EnginePort:

@@ -17,6 +17,7 @@ from watchkeeper.adapters.probes import Probes, Tools
 from watchkeeper.adapters.repositories.directory import DirectoryRepository, own_ssh_config
 from watchkeeper.adapters.repositories.last_good import KeptRepository, LastGood
 from watchkeeper.adapters.secrets import SecretReader
+from watchkeeper.bootstrap.memory import keep_loaded
 from watchkeeper.bootstrap.state import database_url, node_id
 from watchkeeper.core.inventory.values import Host, Inventory
 from watchkeeper.services.checks import Limits, Watch
@@ -62,9 +63,11 @@ def build_watch(ops: Path, state: Path, *, clock: Clock = time.time, limits: Lim
 
     probes = build_probes(ops, pings=readings)
     if url:
-        holder, share = InventoryHolder(KeptRepository(state), clock), Share(node_id(state), readings, time.monotonic)
+        holder = InventoryHolder(KeptRepository(state), clock, loaded=keep_loaded)
+        share = Share(node_id(state), readings, time.monotonic)
     else:
-        holder, share = InventoryHolder(DirectoryRepository(ops), clock, last_good=LastGood(state)), None
+        holder = InventoryHolder(DirectoryRepository(ops), clock, last_good=LastGood(state), loaded=keep_loaded)
+        share = None
     intake = Intake(readings, journal=PingJournal(state), redact=hidden.redact)
     watch = Watch(holder, probes, readings, clock, secrets_of, limits=limits, share=share, intake=intake)
     return BuiltWatch(watch, probes, readings, build_listener(state, watch, clock), hidden)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-MessageKind = Literal["opened", "escalated", "closed", "approval", "warning", "test"]
+MessageKind = Literal["opened", "escalated", "closed", "approval", "warning", "test", "anchor"]
 MESSAGE_KINDS: tuple[MessageKind, ...] = ("opened", "escalated", "closed", "approval", "warning", "test")
 
 

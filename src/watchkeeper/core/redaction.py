@@ -15,6 +15,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterable
+from copy import copy
 from urllib.parse import quote
 
 MARK = b"[redacted]"
@@ -81,6 +82,12 @@ class Redactor:
         self._known = _Known(_spellings(secrets))
         self._looks = _Looks()
 
+    def fresh(self) -> Redactor:
+        """One for another stream: all spellings of the same values are not worked out again."""
+        made = Redactor()
+        made._known = self._known.fresh()
+        return made
+
     def feed(self, data: bytes) -> bytes:
         """The redacted bytes that are certain after `data`."""
         return self._looks.feed(self._known.feed(data))
@@ -92,7 +99,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """A whole text redacted, for messages and errors. Not to be mixed with a stream under way."""
         data = text.encode("utf-8", "surrogateescape")
-        return (self.feed(data) + self.flush()).decode("utf-8", "surrogateescape")
+        return self._looks.whole(self._known.whole(data)).decode("utf-8", "surrogateescape")
 
 
 def _spellings(secrets: Iterable[str]) -> list[bytes]:
@@ -128,6 +135,11 @@ class _Known:
         self._buffer = b""
         self._hidden = 0  # so many bytes at the start of the buffer belong to a value that is marked already
 
+    def fresh(self) -> _Known:
+        made = copy(self)
+        made._buffer, made._hidden = b"", 0
+        return made
+
     def feed(self, data: bytes) -> bytes:
         return self._take(data, self._certain(self._buffer + data))
 
@@ -142,6 +154,14 @@ class _Known:
 
     def flush(self) -> bytes:
         rest = self._take(b"", len(self._buffer))
+        self._buffer, self._hidden = b"", 0
+        return rest
+
+    def whole(self, data: bytes) -> bytes:
+        """A stream of one piece: nothing is held back for what may still come."""
+        if self._pattern is None:
+            return data
+        rest = self._take(data, len(self._buffer) + len(data))
         self._buffer, self._hidden = b"", 0
         return rest
 
@@ -177,7 +197,11 @@ class _Looks:
         return self._take(data, final=False)
 
     def flush(self) -> bytes:
-        rest = self._take(b"", final=True)
+        return self.whole(b"")
+
+    def whole(self, data: bytes) -> bytes:
+        """The last piece of a stream; of a stream of one piece all of it."""
+        rest = self._take(data, final=True)
         self._buffer, self._context, self._dropping, self._dropped = b"", 0, "", 0
         return rest
 

@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 5 if isinstance(error, Locked) else 2
     from watchkeeper.adapters.known_secrets import KnownSecrets
     from watchkeeper.bootstrap.main import open_application, start_beats
+    from watchkeeper.bootstrap.memory import keep_loaded
 
     try:
         app = open_application(Path(options.ops).resolve(), state)
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         start_beats(app, daemon=True)
         _write_url(state, app.web_url)
+        keep_loaded()
         asyncio.run(_serve(state, listener))
     except Exception:
         log.exception("main failed")

@@ -126,7 +126,7 @@ class Cancelling:
         if not is_open(run, step):
             return True
         if step.plan.risk == "read":
-            return self._read_ended(step)
+            return self._read_ended(run, step)
         if run.state is not RunState.CANCELLED and not step.plan.background:
             return self._outlived(step)
         try:
@@ -148,11 +148,15 @@ class Cancelling:
                 return run, step
             time.sleep(0.1)
 
-    def _read_ended(self, step: RunStep) -> bool:
+    def _read_ended(self, run: Run, step: RunStep) -> bool:
         """A read command ends with the connection it came by, so without a follower it has ended."""
         if self._steps.followed(step):
             return False
-        words = "cancelled; watchkeeper was restarted meanwhile, and a read command ends with its connection"
+        run, step = self._left_to_follower((run.id, step.index), ELSEWHERE_S)  # who followed it may write its end now
+        if not is_open(run, step):
+            return True
+        what = "cancelled" if run.state is RunState.CANCELLED else "not finished"
+        words = f"{what}; watchkeeper was restarted meanwhile, and a read command ends with its connection"
         self._write(replace(step, state=StepState.CANCELLED, ended_at=self._clock(), message=words))
         return True
 

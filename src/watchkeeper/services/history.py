@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from watchkeeper.core.checks.values import Flip, Judged, Settled, State
-from watchkeeper.core.readings.availability import Availability, Span, Timeline, merged_spans, split, split_together
+from watchkeeper.core.readings.availability import (
+    Availability,
+    Span,
+    Timeline,
+    merged_spans,
+    split,
+    split_together,
+    worst_of,
+)
 from watchkeeper.services.ports import Clock
 
 DAY_S = 86400.0
@@ -97,8 +105,10 @@ class History:
         """
         end = min(until, self._clock())
         lines = self._lines.of(checks, end, every_s or {})
-        given = planned or {}
-        return {check: split(lines[check], min(since, end), end, given.get(check, ())) for check in checks}
+        start, given = min(since, end), planned or {}
+        if not given:
+            return {check: split(lines[check], start, end) for check in checks}
+        return {check: split(lines[check], start, end, given.get(check, ())) for check in checks}
 
     def split_together(
         self, groups: Mapping[str, Collection[str]], since: float, until: float,
@@ -107,13 +117,13 @@ class History:
         """The same for named groups of checks, each as the worst of its checks; planned: by check."""
         end = min(until, self._clock())
         lines = self._lines.of({check for checks in groups.values() for check in checks}, end, every_s or {})
-        given = planned or {}
-        return {
-            name: split_together(
-                [lines[check] for check in checks], min(since, end), end, [given.get(check, ()) for check in checks]
-            )
-            for name, checks in groups.items()
-        }
+        start, given = min(since, end), planned or {}
+        found: dict[str, Availability] = {}
+        for name, checks in groups.items():
+            own = tuple(lines[check] for check in checks)
+            spans = [given.get(check, ()) for check in checks] if given else ()
+            found[name] = split_together(own, start, end, spans, self._lines.worst(name, own))
+        return found
 
     def worst(self, groups: Mapping[str, Collection[str]], since: float, until: float) -> dict[str, list[Stretch]]:
         """For each named group of checks: its worst state over [since, until), without overlaps, oldest first."""
@@ -145,6 +155,7 @@ class Lines:
         self._away: tuple[Span, ...] = ()
         self._holes: dict[str, list[Span]] = {}
         self._holes_at = self._looked_at = -math.inf
+        self._worst: dict[str, tuple[Sequence[Timeline], Timeline]] = {}
 
     def of(self, checks: Collection[str], now: float, every_s: Mapping[str, float]) -> dict[str, Timeline]:
         """The timelines of these checks as of `now`. One that was never asked has none and is not watched."""
@@ -160,6 +171,14 @@ class Lines:
         if alive is None or now - alive <= UNSEEN_S:
             return lines
         return {check: line.with_unknown([(alive, math.inf)]) for check, line in lines.items()}
+
+    def worst(self, name: str, lines: Sequence[Timeline]) -> Timeline:
+        """The worst of the timelines of a group; made anew when one of them is another one than before."""
+        known, worst = self._worst.get(name, ((), None))
+        if worst is None or len(known) != len(lines) or any(a is not b for a, b in zip(known, lines, strict=True)):
+            worst = worst_of(lines)
+            self._worst[name] = (lines, worst)
+        return worst
 
     def _follow(self, now: float) -> None:
         newest = self._past.newest_flip()

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from watchkeeper.core.errors import Invalid
 from watchkeeper.core.inventory.loading import load
+from watchkeeper.core.inventory.packing import Packed, read_packed
 from watchkeeper.core.inventory.values import Inventory, Loaded, Mistake
-from watchkeeper.core.inventory.yaml_reader import Document, read_yaml
 from watchkeeper.services.ports.repositories import LastGoodPort, OpsRepositoryPort
 
 QUIET_S = 0.3
@@ -29,8 +29,10 @@ class InventoryHolder:
         clock: Callable[[], float],
         quiet_s: float = QUIET_S,
         last_good: LastGoodPort | None = None,
+        loaded: Callable[[], None] = lambda: None,
     ) -> None:
-        self._last_good = last_good
+        """loaded: called after each load that brought an inventory, where it was loaded."""
+        self._last_good, self._after = last_good, loaded
         self._repository = repository
         self._clock = clock
         self._quiet_s = quiet_s
@@ -42,6 +44,7 @@ class InventoryHolder:
         if not self._load(repository.signature()) and last_good is not None:
             kept = last_good.files()
             self._current = load(kept, clock(), (), self._reader).inventory if kept else None
+            self._after()
 
     @property
     def current(self) -> Inventory:
@@ -98,6 +101,7 @@ class InventoryHolder:
         self._current = loaded.inventory
         if self._last_good is not None:
             self._last_good.keep(files)
+        self._after()
         return True
 
 
@@ -105,15 +109,15 @@ class _Remembering:
     """Reads a YAML file again only when its bytes changed: reading is nine tenths of a load."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[bytes, Document]] = {}
+        self._known: dict[str, tuple[bytes, Packed]] = {}
 
-    def __call__(self, path: str, data: bytes) -> Document:
+    def __call__(self, path: str, data: bytes) -> Packed:
         digest = hashlib.sha256(data).digest()
         known = self._known.get(path)
         if known is None or known[0] != digest:
-            known = (digest, read_yaml(path, data))
+            known = (digest, read_packed(path, data))
             self._known[path] = known
-        return Document(path, known[1].root, list(known[1].mistakes))
+        return known[1]
 
     def forget(self, kept: set[str]) -> None:
         for path in set(self._known) - kept:

@@ -26,6 +26,8 @@ HOST_TURN_S = 60.0
 LONGEST_PAUSE_S = 60.0
 """So long a run waits between two attempts because an output asks for patience; for longer it ends."""
 LAST_OUTPUT = 65_536
+DECIDED_S = 0.2
+"""So long a decision that a step may start is good; after a longer wait for its host it is decided anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Performer:
         """
         if step.state in (StepState.FAILED, StepState.REFUSED):
             return Outcome("ended", step)
+        decided_at = time.monotonic()
         if step.state is not StepState.RUNNING:
             prepared = self._prepared(run, step)
             if isinstance(prepared, Outcome):
@@ -70,7 +73,8 @@ class Performer:
             void = self._asks_anew(run, step) if step.plan.risk == "read" else None
             if void is not None:
                 return void
-        ended = self._read(run, step, watch) if step.plan.risk == "read" else self._change_in_turn(run, step, watch)
+        reads = step.plan.risk == "read"
+        ended = self._read(run, step, watch) if reads else self._change_in_turn(run, step, watch, decided_at)
         if isinstance(ended, Outcome):
             return ended
         if ended.state is StepState.FAILED:
@@ -217,14 +221,13 @@ class Performer:
 
     # ---- changing ----------------------------------------------------------------------------------------------------
 
-    def _change_in_turn(self, run: Run, step: RunStep, watch: Watch) -> RunStep | Outcome:
+    def _change_in_turn(self, run: Run, step: RunStep, watch: Watch, decided_at: float) -> RunStep | Outcome:
         with self._turns.take(step.plan.host, HOST_TURN_S, run, step.plan) as turn:
             if not turn:
                 return Outcome("waits", step, Decision(False, turn.refusal, cause="busy_host"))
-            if step.state is not StepState.RUNNING and not step.decided_by:
-                decision = self._standing.decide(
-                    run, step
-                )  # waiting for the turn took time: a switch may have been thrown
+            waited = time.monotonic() - decided_at > DECIDED_S  # for the turn: a switch may have been thrown meanwhile
+            if waited and step.state is not StepState.RUNNING and not step.decided_by:
+                decision = self._standing.decide(run, step)
                 if not decision.act:
                     return Outcome("waits", step, decision)
             return self._change(run, step, watch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from watchkeeper.core.checks.values import Value
@@ -25,11 +26,15 @@ LOOK_EVERY_S = 0.15
 
 
 class Watch:
-    """Whether a run was cancelled or taken over, for all who follow commands of it. One look serves all for a moment."""
+    """Whether a run was cancelled or taken over, for all who follow commands of it. One look serves all for a moment.
 
-    def __init__(self, store: StorePort, run: Run) -> None:
+    apart: of who only reads beside the segment, and goes on when another one takes the run over.
+    """
+
+    def __init__(self, store: StorePort, run: Run, apart: bool = False) -> None:
         self._store = store
         self._run = run
+        self._apart = apart
         self._guard = threading.Lock()
         self._looked_at = float("-inf")
         self._cancelled = False
@@ -57,8 +62,8 @@ class Watch:
         return self._left
 
     def over(self) -> bool:
-        """Either of them."""
-        return self.cancelled() or self._left
+        """Either of them, as far as it concerns who asks."""
+        return self.cancelled() or (self._left and not self._apart)
 
 
 class RunNotes:
@@ -93,9 +98,9 @@ class RunNotes:
         if asked_for(output, now) is not None:
             self._store.write(lambda session: note_patience(session, run, step, output, now))
 
-    def watch(self, run: Run) -> Watch:
+    def watch(self, run: Run, apart: bool = False) -> Watch:
         """The questions of whoever follows a command of this run."""
-        return Watch(self._store, run)
+        return Watch(self._store, run, apart)
 
     def save_ended(self, run: Run, step: RunStep, captured: str | None = None) -> bool:
         """The end of a step, and what run and incident learn of it, in one transaction.
@@ -106,12 +111,21 @@ class RunNotes:
         now = self._clock()
 
         def work(session: Session) -> bool:
-            if not session.save_step(step, run.fence):
+            if not session.save_step(step, run.fence) and not self._saved_late(session, step):
                 return False
             self._note_step(session, run, step, now, captured)
             return True
 
         return self._store.write(work)
+
+    def _saved_late(self, session: Session, step: RunStep) -> bool:
+        """A diagnosis that went on beside the next segment of its run is kept, unless it was begun anew meanwhile."""
+        if step.plan.phase != "diagnose" or step.plan.risk != "read":
+            return False
+        run = session.run(step.run)
+        row = run.steps[step.index]
+        same = row.state is StepState.RUNNING and row.attempt == step.attempt
+        return same and session.save_step(step, run.fence)
 
     def _note_step(self, session: Session, run: Run, step: RunStep, now: float, captured: str | None) -> None:
         """A changing step moves the line after which proof counts; the timeline tells of every step."""
@@ -181,8 +195,28 @@ class RunNotes:
         count = sum(1 for step in run.steps if step.plan.phase == "diagnose" and step.evidence is not None)
 
         def work(session: Session) -> None:
+            if session.incident(run.incident or 0).diagnosed_at is not None:
+                return  # the last of it ended beside the segment, and was first
             self.mark_incident(session, run, diagnosed_at=now)
             text = f"Diagnosis of {run.plan.runbook} is done: {count} {'output' if count == 1 else 'outputs'}, all read-only."
+            session.add_event(
+                Event(0, run.incident or 0, now, "diagnosis", "watchkeeper", text, detail={"run": run.id})
+            )
+
+        self._store.write(work)
+
+    def goes_on(self, run: Run, names: Sequence[str]) -> None:
+        """The fix does not wait for these diagnosis steps; their outputs follow. With what was found it is diagnosed."""
+        if run.incident is None:
+            return
+        now, named = self._clock(), ", ".join(dict.fromkeys(names))
+        found = sum(1 for step in run.steps if step.plan.phase == "diagnose" and step.state is StepState.DONE)
+        text = f"Diagnosis of {run.plan.runbook}: {found} {'output' if found == 1 else 'outputs'} so far."
+        text += f" The fix does not wait for {named}: still at work, the output follows."
+
+        def work(session: Session) -> None:
+            if found:
+                self.mark_incident(session, run, diagnosed_at=now)
             session.add_event(
                 Event(0, run.incident or 0, now, "diagnosis", "watchkeeper", text, detail={"run": run.id})
             )

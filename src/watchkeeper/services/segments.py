@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import Literal
 
 from watchkeeper.core.runs.modes import Decision
-from watchkeeper.core.runs.order import READS_AT_ONCE, at_once, next_steps
+from watchkeeper.core.runs.order import READS_AT_ONCE, at_once, is_diagnosed, next_steps
 from watchkeeper.core.runs.values import Run, RunState, RunStep, StepState
 from watchkeeper.services.backgrounds import Followers
 from watchkeeper.services.blast_radius import Measurer
+from watchkeeper.services.diagnosing import Diagnosing, Diagnosis
 from watchkeeper.services.endings import end_run
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.performing import Outcome, Performer
@@ -43,6 +44,7 @@ class Segments:
         self._notes = RunNotes(store, holder, clock, measurer)
         standing = Standing(store, responder, holder, clock)
         self._performer = Performer(steps, standing, self._notes, HostTurns(store, clock), holder, measurer)
+        self._diagnosing = Diagnosing(self._performer, self._notes)
         self._hosts = ThreadPoolExecutor(max_workers=READS_AT_ONCE, thread_name_prefix="step")
 
     def execute(self, number: int) -> None:
@@ -50,18 +52,20 @@ class Segments:
         run = self._store.write(lambda session: session.claim_run(number, self._clock()))
         if run is None:
             return
-        followers = Followers(self._steps, self._notes)
+        followers, diagnosis = Followers(self._steps, self._notes), self._diagnosing.of(run)
         try:
             for step in run.steps:
                 if step.plan.background and step.state is StepState.RUNNING:
                     followers.follow(run, step, first=False)
-            self._advance(run, followers, self._notes.watch(run))
+            self._advance(run, followers, diagnosis, self._notes.watch(run))
         finally:
+            diagnosis.leave(run)
             followers.leave()
 
-    def _advance(self, run: Run, followers: Followers, watch: Watch) -> None:
+    def _advance(self, run: Run, followers: Followers, diagnosis: Diagnosis, watch: Watch) -> None:
         number, fence = run.id, run.fence
         while True:
+            beside = diagnosis.beside(run)
             current = self._notes.fresh(number)
             if current.state is not RunState.RUNNING or current.fence != fence:
                 return
@@ -70,10 +74,15 @@ class Segments:
                 if not self._failed(current, (dead,), followers):
                     return
                 continue
-            steps = next_steps(current)
+            outcomes = diagnosis.take(current, beside)
+            if outcomes is not None:
+                if not self._after(current, outcomes, followers):
+                    return
+                continue
+            steps = next_steps(current, beside | diagnosis.beside(current))
             if not steps:
-                return self._finish(current, followers)
-            if steps[0].plan.phase != "diagnose":
+                return self._finish(current, followers, diagnosis)
+            if is_diagnosed(current):
                 self._notes.diagnosed(current)
             if not self._take_all(current, steps, followers, watch):
                 return
@@ -178,9 +187,10 @@ class Segments:
     def _turn_round(self, session: Session, run: Run, why: str, ends: RunState) -> bool:
         return is_ours(session, run) and begin_undo(session, run.id, why, ends, self._clock())
 
-    def _finish(self, run: Run, followers: Followers) -> None:
+    def _finish(self, run: Run, followers: Followers, diagnosis: Diagnosis) -> None:
         """All steps are done: hand over to the proof, or end."""
-        self._notes.diagnosed(run)
+        if is_diagnosed(run):
+            self._notes.diagnosed(run)
         followers.stop()
         fence, run = run.fence, self._notes.fresh(run.id)
         if run.state is not RunState.RUNNING or run.fence != fence:
@@ -188,7 +198,7 @@ class Segments:
         dead = followers.dead(run)
         if dead is not None and run.undo is None:
             if self._failed(run, (dead,), followers):
-                self._advance(run, followers, self._notes.watch(run))
+                self._advance(run, followers, diagnosis, self._notes.watch(run))
             return
         verifies = [step for step in run.steps if step.plan.phase == "verify" and step.state is StepState.DONE]
         if run.undo is not None:

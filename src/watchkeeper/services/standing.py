@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from watchkeeper.core.incidents import rules
 from watchkeeper.core.incidents.values import Incident, Status
+from watchkeeper.core.inventory.values import Response
 from watchkeeper.core.runs.modes import Circumstances, Decision, may_start
 from watchkeeper.core.runs.values import Grant, Run, RunStep
 from watchkeeper.services.approvals import Agreed, agreed
@@ -27,7 +28,12 @@ class Standing:
         self._clock = clock
 
     def decide(self, run: Run, step: RunStep) -> Decision:
-        """Whether this step may start now. A run whose grant is gone falls back to propose, for good."""
+        """Whether this step may start now. A run whose grant is gone falls back to propose, for good.
+
+        For what only reads, nothing of the moment counts, so nothing is asked.
+        """
+        if step.plan.risk == "read" and run.mode != "observe":
+            return may_start(step.plan, run.mode, None, Decision(False), Circumstances())
         now = self._clock()
         with self._store.read() as session:
             grant, refused, circumstances = self._now(session, run, now)
@@ -37,10 +43,18 @@ class Standing:
 
     def agreed(self, run: Run, step: RunStep) -> Agreed:
         """The act of a person under which this step would start now; see `services.approvals.agreed`."""
+        if step.plan.risk == "read" and run.mode != "manual" and not step.decided_by:
+            return Agreed()  # nobody had to act
         now = self._clock()
         with self._store.read() as session:
-            grant = self._now(session, run, now)[0] if run.mode == "auto" else None
+            response = self._responder.response(run.response) if run.mode == "auto" else None
+            grant = self._grant(session, run, response, now)[0] if response is not None else None
             return agreed(session, run, step, grant, now)
+
+    def _grant(self, session: Session, run: Run, response: Response, now: float) -> tuple[Grant | None, Decision]:
+        """The grant that holds at this very moment, and the decision that found it or says why there is none."""
+        decision = self._responder.granted(session, response, run.plan, now)
+        return next((each for each in session.grants() if each.id == decision.grant), None), decision
 
     def _now(self, session: Session, run: Run, now: float) -> tuple[Grant | None, Decision, Circumstances]:
         """The grant that holds at this very moment, and what stands against acting."""
@@ -48,8 +62,7 @@ class Standing:
         if response is None:
             why = "" if run.mode == "manual" else f"{run.response} is no longer in the ops repo."
             return None, Decision(False, why, cause="changed" if why else ""), Circumstances()
-        decision = self._responder.granted(session, response, run.plan, now)
-        grant = next((each for each in session.grants() if each.id == decision.grant), None)
+        grant, decision = self._grant(session, run, response, now)
         asked = response.mode == "auto" or decision.cause == "quarantine"
         refused = decision if asked else Decision(False, cause="mode")
         budget = self._responder.budget(session, response, now) if run.fix_started_at is None else ""

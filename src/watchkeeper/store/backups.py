@@ -14,7 +14,7 @@ import os
 import shutil
 import socket
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -24,8 +24,7 @@ from watchkeeper import __version__
 from watchkeeper.core import backups as core
 from watchkeeper.core.backups import DATABASES, FORM, MANIFEST, Backup, Manifest, Versions
 from watchkeeper.core.errors import Forbidden, Invalid, NotFound, WatchkeeperError
-from watchkeeper.core.log import chain
-from watchkeeper.store import versions
+from watchkeeper.store import log_rows, versions
 from watchkeeper.store.versions import reading
 
 OTHERS = ("secret.key", "inventory.zip")
@@ -271,24 +270,10 @@ _SICK = "When a fresh backup says so, the original is damaged as well: look at i
 def _chain(connection: sqlite3.Connection, folder: Path) -> tuple[int, str]:
     if not connection.execute("select 1 from sqlite_master where name = 'chain'").fetchone():
         return 0, ""  # older than the log
-    found = chain.verify(_rows(connection))
+    found = log_rows.verify(lambda query, values: connection.execute(query, values).fetchall(), "sqlite")
     if not found.ok:
         raise Invalid(f"The operations log in {folder} does not hold: {found.sentence}", _SICK)
     return found.entries, found.head
-
-
-def _rows(connection: sqlite3.Connection) -> Iterator[chain.Row]:
-    """Every entry as raw bytes, in order."""
-    query = (
-        "select chain.number, cast(previous as blob), at, cast(digest as blob), cast(hash as blob), cast(content as blob)"
-        " from chain left join body on body.number = chain.number order by chain.number"
-    )
-    for number, previous, at, digest, hash_, body in connection.execute(query):
-        yield chain.Row(number, _text(previous), at, _text(digest), _text(hash_), body)
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("utf-8", "replace")
 
 
 def _count(folder: Path, table: str, where: str) -> int:

@@ -28,5 +28,5 @@ def by_key(using: str, key: str) -> Change | None:
 
 def find(using: str, since: float, until: float, limit: int) -> list[Change]:
     """Changes of since <= at <= until, newest first."""
-    query = models.Change.objects.using(using).filter(at__gte=since, at__lte=until).order_by("-at", "-id")
-    return [_changes.value(row) for row in query.values(*_changes.columns)[:limit]]
+    tail = 'WHERE "at" >= %s AND "at" <= %s ORDER BY "at" DESC, "id" DESC LIMIT %s'
+    return _changes.values(using, tail, (since, until, limit))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from django.db import connections
 from django.db.models import Q
 
 from watchkeeper.core.errors import NotFound
@@ -21,30 +22,31 @@ _links = Mapper(Link, models.Link)
 
 
 def add(using: str, incident: Incident) -> Incident:
-    row = models.Incident.objects.using(using).create(**_incidents.row(incident))
-    return dataclasses.replace(incident, id=row.pk)
+    return dataclasses.replace(incident, id=_incidents.insert(using, incident))
 
 
 def save(using: str, incident: Incident) -> None:
-    if not models.Incident.objects.using(using).filter(pk=incident.id).update(**_incidents.row(incident)):
+    if not _incidents.update(using, incident, 'WHERE "id" = %s', (incident.id,)):
         raise _missing(incident.id)
 
 
 def get(using: str, number: int) -> Incident:
-    row = models.Incident.objects.using(using).filter(pk=number).values(*_incidents.columns).first()
-    if row is None:
+    found = _incidents.values(using, 'WHERE "id" = %s', (number,))
+    if not found:
         raise _missing(number)
-    return _incidents.value(row)
+    return found[0]
 
 
 def find(using: str, status: Status | None, limit: int, before: int | None) -> list[Incident]:
     """Newest first; before: only incidents with a smaller number."""
-    query = models.Incident.objects.using(using).order_by("-id")
+    parts: list[str] = []
+    values: list[object] = []
     if status is not None:
-        query = query.filter(status=status.value)
+        parts, values = ['"status" = %s'], [status.value]
     if before is not None:
-        query = query.filter(pk__lt=before)
-    return [_incidents.value(row) for row in query.values(*_incidents.columns)[:limit]]
+        parts, values = [*parts, '"id" < %s'], [*values, before]
+    where = f"WHERE {' AND '.join(parts)} " if parts else ""
+    return _incidents.values(using, f'{where}ORDER BY "id" DESC LIMIT %s', [*values, limit])
 
 
 def last_closed(using: str, service: str, since: float) -> Incident | None:
@@ -56,14 +58,13 @@ def last_closed(using: str, service: str, since: float) -> Incident | None:
 
 
 def add_event(using: str, event: Event) -> Event:
-    row = models.Event.objects.using(using).create(**_events.row(event))
-    return dataclasses.replace(event, id=row.pk)
+    return dataclasses.replace(event, id=_events.insert(using, event))
 
 
 def events(using: str, incident: int, after: int, limit: int) -> list[Event]:
     """Oldest first; after: only events with a greater id."""
-    query = models.Event.objects.using(using).filter(incident=incident, pk__gt=after).order_by("id")
-    return [_events.value(row) for row in query.values(*_events.columns)[:limit]]
+    tail = 'WHERE "incident" = %s AND "id" > %s ORDER BY "id" LIMIT %s'
+    return _events.values(using, tail, (incident, after, limit))
 
 
 class IncidentRows:
@@ -72,21 +73,20 @@ class IncidentRows:
     _using: str
 
     def living_incidents(self, limit: int = 500) -> list[Incident]:
-        query = models.Incident.objects.using(self._using).filter(status__in=[each.value for each in ALIVE])
-        return [_incidents.value(row) for row in query.order_by("-id").values(*_incidents.columns)[:limit]]
+        tail = f'WHERE "status" IN ({", ".join(["%s"] * len(ALIVE))}) ORDER BY "id" DESC LIMIT %s'
+        return _incidents.values(self._using, tail, (*(each.value for each in ALIVE), limit))
 
     def closed_since(self, service: str, host: str | None, since: float) -> list[Incident]:
-        query = models.Incident.objects.using(self._using).filter(
-            service=service, closed_at__gte=since, status=Status.CLOSED.value
-        )
-        query = query.filter(host=host) if not service else query
-        return [_incidents.value(row) for row in query.order_by("-closed_at", "-id").values(*_incidents.columns)[:100]]
+        tail = 'WHERE "service" = %s AND "closed_at" >= %s AND "status" = %s'
+        values: list[object] = [service, since, Status.CLOSED.value]
+        if not service:
+            tail += ' AND "host" IS NULL' if host is None else ' AND "host" = %s'
+            values += [] if host is None else [host]
+        return _incidents.values(self._using, f'{tail} ORDER BY "closed_at" DESC, "id" DESC LIMIT 100', values)
 
     def closed_between(self, since: float, until: float, limit: int = 2000) -> list[Incident]:
-        query = models.Incident.objects.using(self._using).filter(
-            closed_at__gte=since, closed_at__lt=until, status=Status.CLOSED.value
-        )
-        return [_incidents.value(row) for row in query.order_by("closed_at", "id").values(*_incidents.columns)[:limit]]
+        tail = 'WHERE "closed_at" >= %s AND "closed_at" < %s AND "status" = %s ORDER BY "closed_at", "id" LIMIT %s'
+        return _incidents.values(self._using, tail, (since, until, Status.CLOSED.value, limit))
 
     def incidents_like(self, service: str, pattern: str, limit: int = 50) -> list[Incident]:
         closed = models.Incident.objects.using(self._using).filter(status=Status.CLOSED.value)
@@ -104,11 +104,16 @@ class IncidentRows:
         return [PastRun(*row) for row in query.values_list(*columns)]
 
     def delivered_times(self, incidents: Sequence[int]) -> list[tuple[int, float, float]]:
-        query = models.Notification.objects.using(self._using).filter(
-            incident__in=list(incidents), delivered_at__isnull=False
+        if not incidents:
+            return []
+        among = ", ".join(["%s"] * len(incidents))
+        query = (
+            'SELECT "incident", "created_at", "delivered_at" FROM "notification" WHERE "delivered_at" IS NOT NULL'
+            f' AND "delivered_by" <> %s AND "kind" <> %s AND "incident" IN ({among}) ORDER BY "delivered_at"'
         )
-        query = query.exclude(delivered_by="").exclude(kind="closed").order_by("delivered_at")
-        return list(query.values_list("incident", "created_at", "delivered_at"))
+        with connections[self._using].cursor() as cursor:
+            cursor.execute(query, ["", "closed", *incidents])
+            return [(number, made, at) for number, made, at in cursor.fetchall()]
 
     def add_task(self, task: Task) -> Task:
         row = models.Task.objects.using(self._using).create(**_tasks.row(task))
@@ -120,12 +125,12 @@ class IncidentRows:
     def task(self, number: int) -> Task:
         row = models.Task.objects.using(self._using).filter(pk=number).values(*_tasks.columns).first()
         if row is None:
-            raise NotFound(f"There is no task {number}.", "`wk incidents tasks` lists the open ones.")
+            raise NotFound(f"There is no task {number}.", "`wk tasks` lists the open ones.")
         return _tasks.value(row)
 
     def tasks(self, incident: int | None = None, open_only: bool = False, limit: int = 500) -> list[Task]:
         query = models.Task.objects.using(self._using).order_by("id")
-        query = query.filter(incident=incident) if incident is not None else query
+        query = query.filter(incident=incident) if incident is not None else query.filter(incident__gt=0)
         query = query.filter(done_at__isnull=True) if open_only else query
         return [_tasks.value(row) for row in query.values(*_tasks.columns)[:limit]]
 

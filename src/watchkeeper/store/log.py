@@ -1,8 +1,7 @@
-"""The operations log: appended, read, verified. Plain SQL on two tables (see `log_schema`)."""
+"""The operations log: appended, read, verified. Plain SQL on its tables (see `log_schema`); what leaves: `log_keeping`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -11,10 +10,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from watchkeeper.core.errors import Invalid, NotFound
 from watchkeeper.core.log import chain
+from watchkeeper.core.log.absence import ACT
 from watchkeeper.core.log.search import matches, needle
 from watchkeeper.core.log.values import Draft, Entry
+from watchkeeper.store import log_absences, log_rows
 
-_SELECT = (
+SELECT = (
     "SELECT chain.number, chain.digest, chain.previous, chain.hash, body.content"
     " FROM chain LEFT JOIN body ON body.number = chain.number"
 )
@@ -22,17 +23,22 @@ _PAGE = 1000
 
 
 _HEAD = "SELECT number, hash FROM chain ORDER BY number DESC LIMIT 1"
-_ADD_LINK = "INSERT INTO chain (number, previous, at, digest, hash) VALUES (%s, %s, %s, %s, %s)"
-_ADD_BODY = "INSERT INTO body (number, content) VALUES (%s, %s)"
-_ADD_LINK_SQLITE, _ADD_BODY_SQLITE = _ADD_LINK.replace("%s", "?"), _ADD_BODY.replace("%s", "?")
+ADD_LINK = "INSERT INTO chain (number, previous, at, digest, hash) VALUES (%s, %s, %s, %s, %s)"
+ADD_BODY = "INSERT INTO body (number, content) VALUES (%s, %s)"
+ADD_LINK_SQLITE, ADD_BODY_SQLITE = ADD_LINK.replace("%s", "?"), ADD_BODY.replace("%s", "?")
 
 
-def append(using: str, draft: Draft) -> Entry:
+def append(using: str, draft: Draft, naming: bool = False) -> Entry:
     """Appends inside the caller's immediate transaction: nobody comes between reading the head and writing.
 
     Speaks to the database's own cursor: Django's wrappers cost as much as the three statements. A failure half way
     undoes the caller's whole work, whatever the caller makes of it: a chain row without its body would break the log.
+    naming: the draft says what was done with the log itself; nobody else may write such facts.
     """
+    if not naming and ACT in draft.facts:
+        raise Invalid(
+            f"An entry cannot carry the fact {ACT}: only the keeping of the log writes it.", "Name it otherwise."
+        )
     try:
         return _append(using, draft)
     except BaseException:
@@ -50,8 +56,8 @@ def _append(using: str, draft: Draft) -> Entry:
         number, previous = cursor.fetchone() or (0, chain.GENESIS)
         entry, body = chain.chained(draft, number + 1, previous)
         link = (entry.number, previous, chain.microseconds(draft.at), entry.digest, entry.hash)
-        cursor.execute(_ADD_LINK_SQLITE if sqlite else _ADD_LINK, link)
-        cursor.execute(_ADD_BODY_SQLITE if sqlite else _ADD_BODY, (entry.number, body.decode()))
+        cursor.execute(ADD_LINK_SQLITE if sqlite else ADD_LINK, link)
+        cursor.execute(ADD_BODY_SQLITE if sqlite else ADD_BODY, (entry.number, body.decode()))
     return entry
 
 
@@ -63,11 +69,11 @@ def _lock(connection: BaseDatabaseWrapper, cursor: Any) -> None:
 
 def get(using: str, number: int) -> Entry:
     with connections[using].cursor() as cursor:
-        cursor.execute(f"{_SELECT} WHERE chain.number = %s", (number,))
+        cursor.execute(f"{SELECT} WHERE chain.number = %s", (number,))
         row = cursor.fetchone()
     if row is None:
         raise NotFound(f"The operations log has no entry {number}.", "`wk log list` lists them.")
-    return _entry(row)
+    return entry_of(using, row)
 
 
 def find(using: str, limit: int, before: int | None, text: str) -> list[Entry]:
@@ -77,7 +83,7 @@ def find(using: str, limit: int, before: int | None, text: str) -> list[Entry]:
     while len(found) < limit:
         rows = _page(using, before, limit if not text else _PAGE, part)
         for row in rows:
-            entry = _entry(row)
+            entry = entry_of(using, row)
             if not text or matches(entry.draft, text):
                 found.append(entry)
         if not text or len(rows) < _PAGE:
@@ -98,7 +104,7 @@ def _page(using: str, before: int | None, limit: int, part: str) -> list[Any]:
         values.append("%" + part.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%")
     with connections[using].cursor() as cursor:
         cursor.execute(
-            f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY chain.number DESC LIMIT %s", (*values, limit)
+            f"{SELECT} WHERE {' AND '.join(conditions)} ORDER BY chain.number DESC LIMIT %s", (*values, limit)
         )
         return list(cursor.fetchall())
 
@@ -110,52 +116,17 @@ def count(using: str) -> int:
 
 
 def verify(using: str) -> chain.Verification:
-    """Reads every entry in order and checks body, order and hashes; then looks for bodies without a chain row."""
-    found = chain.verify(_rows(using))
-    if not found.ok:
-        return found
-    with connections[using].cursor() as cursor:
-        cursor.execute("SELECT min(number) FROM body WHERE number NOT IN (SELECT number FROM chain)")
-        orphan = cursor.fetchone()[0]
-    if orphan is None:
-        return found
-    sentence = f"Entry {orphan} is missing from the chain, though its body is there. The {found.entries} entries hold."
-    return chain.Verification(False, found.entries, orphan, sentence, found.head)
+    """Reads every entry, archived ones where they are now, and checks body, order, hashes and absences."""
+    ask, look = log_absences.asker(using), log_absences.look_of(using)
+    return log_rows.verify(ask, connections[using].vendor, "%s", look)
 
 
-def _rows(using: str) -> Iterator[chain.Row]:
-    """All rows in order, in pages, as raw bytes: altered text need not be valid UTF-8 any more."""
-    connection = connections[using]
-    columns = ("chain.previous", "chain.digest", "chain.hash", "body.content")
-    raw = ", ".join(_as_bytes(connection.vendor, column) for column in columns)
-    query = (
-        f"SELECT chain.number, chain.at, {raw} FROM chain LEFT JOIN body ON body.number = chain.number"
-        " WHERE chain.number > %s ORDER BY chain.number LIMIT %s"
-    )
-    last = -(2**62)
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(query, (last, _PAGE))
-            page = cursor.fetchall()
-        for number, at, previous, digest, hash_, body in page:
-            yield chain.Row(
-                number, _text(previous), at, _text(digest), _text(hash_), None if body is None else bytes(body)
-            )
-        if len(page) < _PAGE:
-            return
-        last = page[-1][0]
-
-
-def _as_bytes(vendor: str, column: str) -> str:
-    return f"CAST({column} AS BLOB)" if vendor == "sqlite" else f"convert_to({column}, 'UTF8')"
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else bytes(value).decode("utf-8", "replace")
-
-
-def _entry(row: Any) -> Entry:
+def entry_of(using: str, row: Any) -> Entry:
     number, digest, previous, hash_, content = row
+    if content is None:
+        absent = log_absences.absent_entry(using, number, digest, previous, hash_)
+        if absent is not None:
+            return absent
     try:
         draft = chain.draft_of(content.encode())
     except (AttributeError, KeyError, TypeError, ValueError):

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connections
-from django.db.models import Max
 
 from watchkeeper.core.errors import NotFound
 from watchkeeper.core.notifications import Attempt, Message, Notification
 from watchkeeper.store import models
-from watchkeeper.store.rows import Mapper
+from watchkeeper.store.rows import Mapper, insert
 
 _notifications = Mapper(Notification, models.Notification, json=("channels",), other=("message",))
 _messages = Mapper(Message, models.Notification, json=("facts",), other=("items", "group", "update", "acknowledge"))
@@ -24,19 +23,23 @@ _COLUMNS = (*_notifications.columns, *_messages.columns)
 def add(using: str, notification: Notification) -> Notification:
     """Adds it, or gives the notification back that has the same message key already."""
     row = _row(notification)
-    there = models.Notification.objects.using(using).filter(key=row["key"]).values(*_COLUMNS).first()
-    if there is not None:
-        return _value(there)
-    number = models.Notification.objects.using(using).create(**row).pk
-    return dataclasses.replace(notification, id=number)
+    there = _select(using, 'WHERE "key" = %s', (row["key"],))
+    if there:
+        return there[0]
+    return dataclasses.replace(notification, id=insert(using, models.Notification, row))
 
 
 def save(using: str, notification: Notification, attempt: Attempt | None) -> None:
     """Replaces the row and records the attempt that led to it."""
-    if not models.Notification.objects.using(using).filter(pk=notification.id).update(**_row(notification)):
+    row = _row(notification)
+    places = ", ".join(f'"{name}" = %s' for name in row)
+    with connections[using].cursor() as cursor:
+        cursor.execute(f'UPDATE "notification" SET {places} WHERE "id" = %s', [*row.values(), notification.id])
+        known = cursor.rowcount
+    if not known:
         raise NotFound(f"There is no notification {notification.id}.", "`wk status` shows what is not delivered.")
     if attempt is not None:
-        models.Attempt.objects.using(using).create(**_attempts.row(attempt))
+        _attempts.insert(using, attempt)
 
 
 def due(using: str, now: float, limit: int) -> list[Notification]:
@@ -47,12 +50,14 @@ def due(using: str, now: float, limit: int) -> list[Notification]:
 
 def find(using: str, incident: int | None, undelivered: bool, limit: int) -> list[Notification]:
     """Newest first."""
-    query = models.Notification.objects.using(using).order_by("-id")
+    parts: list[str] = []
+    values: list[object] = []
     if incident is not None:
-        query = query.filter(incident=incident)
+        parts, values = ['"incident" = %s'], [incident]
     if undelivered:
-        query = query.filter(delivered_at__isnull=True)
-    return [_value(row) for row in query.values(*_COLUMNS)[:limit]]
+        parts.append('"delivered_at" IS NULL')
+    where = f"WHERE {' AND '.join(parts)} " if parts else ""
+    return _select(using, f'{where}ORDER BY "id" DESC LIMIT %s', [*values, limit])
 
 
 def attempts(using: str, notification: int) -> list[Attempt]:
@@ -67,10 +72,10 @@ class DeliveryRows:
     _using: str
 
     def notification(self, number: int) -> Notification:
-        row = self._notifications().filter(pk=number).values(*_COLUMNS).first()
-        if row is None:
+        found = _select(self._using, 'WHERE "id" = %s', (number,))
+        if not found:
             raise NotFound(f"There is no notification {number}.", "List them: wk notifications.")
-        return _value(row)
+        return found[0]
 
     def save_notifications(self, rows: Iterable[Notification]) -> None:
         for each in rows:
@@ -110,8 +115,11 @@ class DeliveryRows:
     def ends_of(self, incidents: Sequence[int]) -> dict[int, int]:
         if not incidents:
             return {}
-        query = self._notifications().filter(incident__in=incidents, kind="closed").order_by()
-        return {row["incident"]: row["last"] for row in query.values("incident").annotate(last=Max("id"))}
+        among = f'"incident" IN ({_places(incidents)})'
+        query = f'SELECT "incident", max("id") FROM "notification" WHERE {among} AND "kind" = %s GROUP BY "incident"'
+        with connections[self._using].cursor() as cursor:
+            cursor.execute(query, [*incidents, "closed"])
+            return dict(cursor.fetchall())
 
     def last_attempts(self, channel: str, limit: int = 8) -> list[Attempt]:
         rows = _attempts.select(self._using, 'WHERE "channel" = %s ORDER BY "id" DESC LIMIT %s', (channel, limit))

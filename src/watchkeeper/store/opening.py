@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from watchkeeper.core.errors import Invalid
+from watchkeeper.core.errors import Invalid, Locked
 from watchkeeper.store import versions
 from watchkeeper.store.postgresql import changing_schema
 from watchkeeper.store.upgrading import upgrading
@@ -134,6 +134,26 @@ def _assert_triggers(using: str) -> None:
             f"The operations log is not protected: {', '.join(missing)} missing or altered in the main store.",
             "Somebody or a schema change removed the triggers, so nothing is written until they are back. `wk log verify` "
             "still reads the chain and names the first bad entry; then put main.db back from a copy.",
+        )
+
+
+def erase_deleted(path: Path) -> None:
+    """Write a database anew without what was deleted, and empty its write-ahead log. Raises `Locked`."""
+    import sqlite3
+    from contextlib import closing
+
+    try:
+        with closing(sqlite3.connect(path, timeout=20.0, isolation_level=None)) as connection:
+            connection.execute("VACUUM")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        busy = 1
+        if "locked" not in str(error) and "busy" not in str(error):
+            raise
+    if busy:
+        raise Locked(
+            f"The deleted text is out of the log, but its bytes are still in {path}: others hold the file.",
+            "Repeat `wk log purge` of any entry later, or run: sqlite3 main.db 'VACUUM; PRAGMA wal_checkpoint(TRUNCATE)'",
         )
 
 

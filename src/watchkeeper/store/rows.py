@@ -59,6 +59,25 @@ def _enums(hint: Any) -> list[type[Enum]]:
     return [each for each in (hint, *get_args(hint)) if isinstance(each, type) and issubclass(each, Enum)]
 
 
+def insert(using: str, model: Any, row: Mapping[str, Any]) -> int:
+    """Adds a row by plain SQL; its number. What it leaves out gets the default that the model declares."""
+    statement, defaults = _insertion(model, tuple(row))
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement, [*row.values(), *defaults])
+        return int(cursor.fetchone()[0])
+
+
+@lru_cache(maxsize=256)
+def _insertion(model: Any, given: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
+    """(statement, values of the columns that are not given)."""
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    others = [each for name, each in fields.items() if name not in given and each.has_default()]
+    columns = [*(fields[name].column for name in given), *(each.column for each in others)]
+    names, places = ", ".join(f'"{each}"' for each in columns), ", ".join(["%s"] * len(columns))
+    statement = f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES ({places}) RETURNING "id"'
+    return statement, tuple(each.get_default() for each in others)
+
+
 class Mapper(Generic[V]):
     """Maps one value class to one table. json: fields kept as JSON; other: fields that are no columns here.
 
@@ -120,6 +139,14 @@ class Mapper(Generic[V]):
         for row in rows:
             row.update({name: bool(row[name]) for name in self._flags})  # SQLite keeps them as numbers
         return rows
+
+    def values(self, using: str, tail: str, values: Sequence[object]) -> list[V]:
+        """The same as values."""
+        return [self.value(row) for row in self.select(using, tail, values)]
+
+    def insert(self, using: str, value: V) -> int:
+        """Adds a row; its number."""
+        return insert(using, self.model, self.row(value))
 
     def update(self, using: str, value: V, tail: str, values: Sequence[object]) -> int:
         """Replaces every column but the id; how many rows that were."""

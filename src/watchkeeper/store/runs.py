@@ -58,14 +58,19 @@ def get_row(using: str, number: int) -> Run:
 
 def find(using: str, states: Sequence[RunState], incident: int | None, limit: int, before: int | None) -> list[Run]:
     """Newest first; no states means all."""
-    query = models.Run.objects.using(using).order_by("-id")
+    parts: list[str] = []
+    values: list[object] = []
     if states:
-        query = query.filter(state__in=[state.value for state in states])
+        parts.append(f'"state" IN ({", ".join(["%s"] * len(states))})')
+        values += [state.value for state in states]
     if incident is not None:
-        query = query.filter(incident=incident)
+        parts.append('"incident" = %s')
+        values.append(incident)
     if before is not None:
-        query = query.filter(pk__lt=before)
-    return _with_steps(using, list(query.values(*_runs.columns)[:limit]))
+        parts.append('"id" < %s')
+        values.append(before)
+    where = f"WHERE {' AND '.join(parts)} " if parts else ""
+    return _with_steps(using, _runs.select(using, f'{where}ORDER BY "id" DESC LIMIT %s', [*values, limit]))
 
 
 def claim(using: str, number: int, now: float, node: str = "") -> Run | None:

@@ -10,16 +10,43 @@ from watchkeeper.core.leases import Lease
 from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.notifications import Attempt, Notification
 from watchkeeper.core.runs.values import Approval, Grant, Run, RunState, RunStep
-from watchkeeper.store import approvals, changes, grants, incidents, leases, log, notifications, runs, settings
+from watchkeeper.store import (
+    approvals,
+    changes,
+    grants,
+    incidents,
+    leases,
+    log,
+    log_index,
+    notifications,
+    runs,
+    settings,
+)
 from watchkeeper.store.expiries import ExpiryRows
 from watchkeeper.store.keys import KeyRows
+from watchkeeper.store.log_documents import LogDocumentRows
+from watchkeeper.store.log_index import LogIndexRows
+from watchkeeper.store.log_keeping import LogKeepingRows
+from watchkeeper.store.log_tasks import LogTaskRows
 from watchkeeper.store.oncall import OnCallRows
 from watchkeeper.store.quarantine import QuarantineRows
+from watchkeeper.store.shifts import ShiftRows
 from watchkeeper.store.windows import WindowRows
 
 
 class DjangoSession(
-    notifications.DeliveryRows, ExpiryRows, OnCallRows, QuarantineRows, WindowRows, incidents.IncidentRows, KeyRows
+    notifications.DeliveryRows,
+    ExpiryRows,
+    OnCallRows,
+    QuarantineRows,
+    WindowRows,
+    incidents.IncidentRows,
+    KeyRows,
+    LogTaskRows,
+    LogIndexRows,
+    LogKeepingRows,
+    LogDocumentRows,
+    ShiftRows,
 ):
     """One method per question or act; each calls the query module of its noun with this connection."""
 
@@ -149,7 +176,7 @@ class DjangoSession(
 
     # operations log
     def append_entry(self, draft: Draft) -> Entry:
-        return log.append(self._using, draft)
+        return log_index.append(self._using, draft)
 
     def entry(self, number: int) -> Entry:
         return log.get(self._using, number)

@@ -45,12 +45,11 @@ class WindowRows:
         return _windows.value(row)
 
     def open_windows(self) -> list[Window]:
-        query = models.Window.objects.using(self._using).filter(ended_at__isnull=True)
-        return [_windows.value(row) for row in query.order_by("starts_at", "id").values(*_windows.columns)]
+        return _windows.values(self._using, 'WHERE "ended_at" IS NULL ORDER BY "starts_at", "id"', ())
 
     def watched_windows(self) -> list[Window]:
-        query = models.Window.objects.using(self._using).filter(watched_at__isnull=True, ended_at__isnull=False)
-        return [_windows.value(row) for row in query.order_by("ended_at", "id").values(*_windows.columns)]
+        tail = 'WHERE "watched_at" IS NULL AND "ended_at" IS NOT NULL ORDER BY "ended_at", "id"'
+        return _windows.values(self._using, tail, ())
 
     def windows(self, kind: Kind | None = None, limit: int = 50, before: int | None = None) -> list[Window]:
         query = models.Window.objects.using(self._using).order_by("-id")
@@ -86,14 +85,14 @@ class WindowRows:
             raise NotFound(f"There is no recurring window {plan.id}.", "List them: wk window.")
 
     def window_plans(self) -> list[KeptPlan]:
-        query = models.WindowPlan.objects.using(self._using).filter(ended_at__isnull=True).order_by("id")
-        return [_plans.value(row) for row in query.values(*_plans.columns)]
+        return _plans.values(self._using, 'WHERE "ended_at" IS NULL ORDER BY "id"', ())
 
     def muting_events(self, incidents: Sequence[int]) -> list[Event]:
         if not incidents:
             return []
-        query = models.Event.objects.using(self._using).filter(incident__in=incidents, kind__in=("muted", "window"))
-        return [_events.value(row) for row in query.order_by("id").values(*_events.columns)]
+        among = ", ".join(["%s"] * len(incidents))
+        tail = f'WHERE "incident" IN ({among}) AND "kind" IN (%s, %s) ORDER BY "id"'
+        return _events.values(self._using, tail, [*incidents, "muted", "window"])
 
 
 def _missing(number: int) -> NotFound:

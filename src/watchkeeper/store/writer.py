@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     from watchkeeper.core.log.chain import Verification
+    from watchkeeper.core.log.values import Absence
 
 T = TypeVar("T")
 
@@ -152,6 +153,20 @@ class Store:
 
         with transaction.atomic(using=self._reading, savepoint=False):
             return log.verify(self._reading)
+
+    def read_archives_with(self, look: Callable[[Absence], bytes | str | None]) -> None:
+        """Archived bodies of the log are read by `look` from now on."""
+        from watchkeeper.store.log_absences import read_archives_with
+
+        read_archives_with((self._writing, self._reading), look)
+
+    def erase_deleted(self) -> None:
+        """Take the bytes of deleted rows off the file: SQLite leaves them in free pages and in the write-ahead log.
+
+        PostgreSQL does it by its own vacuum. Raises `Locked` when the store is too busy.
+        """
+        if not self._shared:
+            opening.erase_deleted(self.state / "main.db")
 
     def missing_log_triggers(self) -> list[str]:
         """Names of the triggers that keep the log append-only and are not there, or were changed."""

@@ -137,6 +137,16 @@ def test_no_known_value_ever_comes_through(before: bytes, after: bytes, sizes: l
         assert known.encode() not in out
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STREAMS, max_size=4))
+def test_a_text_is_a_stream_of_one_piece_and_leaves_nothing_to_the_next(texts: list[bytes]) -> None:
+    redactor = Redactor(SECRETS)
+    for data in texts:
+        text = data.decode("utf-8", "surrogateescape")
+        assert redactor.text(text).encode("utf-8", "surrogateescape") == whole(data)
+        assert redactor.fresh().text(text).encode("utf-8", "surrogateescape") == whole(data)
+
+
 def test_byte_by_byte_is_the_same_as_at_once() -> None:
     chance = random.Random(5)
     for _ in range(60):

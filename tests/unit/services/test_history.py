@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 
 import pytest
@@ -87,3 +88,64 @@ def test_days_show_their_worst_and_the_share_leaves_out_what_is_unknown() -> Non
 
 def test_nothing_watched_is_nothing_known() -> None:
     assert fold([], 0.0, 10.0) == [Stretch(0.0, 10.0, None)]
+
+
+@dataclass
+class Whole(Past):
+    """A hand-written `AvailabilityPort`."""
+
+    unseen: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    alive: float | None = None
+
+    def turns(self, after: int) -> list[tuple[int, str, float, State, State]]:
+        return [(each.seq, each.check, each.at, each.before, each.after) for each in self.flips if each.seq > after]
+
+    def last_alive(self) -> float | None:
+        return self.alive
+
+    def holes(self, since: float, least_s: float = 7200.0) -> dict[str, list[tuple[float, float]]]:
+        return self.unseen
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_kept_in_memory_answers_as_one_who_reads_everything_anew(seed: int) -> None:
+    chance = random.Random(seed)
+    checks = ["a/x", "a/y", "b/x", "b/y", "c/x"]
+    past = Whole(known={check: Settled(State.OK, 0.0) for check in checks}, first=0.0)
+    now, planned = 1000.0, dict[str, list[tuple[float, float]]]()
+
+    def clock() -> float:
+        return now
+
+    kept = History(past, clock)
+    groups = {"a": checks[:2], "b": checks[2:4], "all": checks}
+    states = dict.fromkeys(checks, State.OK)
+    for _ in range(40):
+        now += chance.random() * 700
+        check = chance.choice(checks)
+        what = chance.choice(["flip", "flip", "late flip", "gap", "window", "holes", "regrouped", "begun anew"])
+        if what in ("flip", "late flip"):  # the watch tells of some downtimes after they began
+            after = chance.choice([state for state in State if state is not states[check]])
+            at = now if what == "flip" else max([now - 50.0, *(each.at for each in past.flips if each.check == check)])
+            past.flips.append(flip(past.newest_flip() + 1, check, at, states[check], after))
+            states[check] = after
+        elif what == "gap":
+            past.away.append((now - 100.0, now))
+        elif what == "window":  # also one that is given to a time that is over
+            planned.setdefault(check, []).append((chance.random() * now, now + 10.0))
+        elif what == "holes":
+            past.unseen = {check: [(now - 90.0, now - 20.0)]}
+            now += 601.0  # it is looked for them every ten minutes
+        elif what == "regrouped":
+            groups["a"] = chance.sample(checks, 2)
+        elif chance.random() < 0.2:
+            past.flips.clear()
+            states = dict.fromkeys(checks, State.OK)
+        past.alive = now - chance.choice([0.0, 0.0, 45.0])
+        since = chance.random() * now
+        fresh = History(past, clock)
+        assert kept.splits(checks, since, now, planned) == fresh.splits(checks, since, now, planned), what
+        assert kept.splits(checks, since, now) == fresh.splits(checks, since, now), what
+        for windows in ({}, planned):
+            found = kept.split_together(groups, since, now, windows)
+            assert found == fresh.split_together(groups, since, now, windows), what

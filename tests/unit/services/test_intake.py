@@ -105,6 +105,40 @@ def test_while_one_commit_is_under_way_the_next_group_gathers() -> None:
     play(story)
 
 
+def test_half_a_character_does_not_take_the_group_with_it() -> None:
+    async def story(intake: Intake, store: Store, _file: File) -> None:
+        odd = [
+            ping(1, note="a \udc80 hunter2"),
+            ping(2, body="b \ud800"),
+            ping(3, rid="c\udfff"),
+            ping(4, source="\udc80 é"),
+        ]
+        await asyncio.gather(intake.take(ping(0)), *(intake.take(each) for each in odd))
+        kept = [each for group in store.commits for each in group]
+        assert [(each.note, each.body, each.rid, each.source) for each in kept] == [
+            ("", "", "", ""), ("a ? ***", "", "", ""), ("b ?", "b ?", "", ""), ("", "", "c?", ""), ("", "", "", "? é"),
+        ]  # fmt: skip
+
+    play(story)
+
+
+def test_after_a_full_commit_the_next_one_waits_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GATHER_MANY_S", 0.3)
+
+    async def run() -> None:
+        store = Store()
+        intake = Intake(store, lambda work: beside(store, work), gather_s=0.001)
+        await asyncio.gather(*(intake.take(ping(number)) for number in range(5)))
+        tasks = []
+        for number in range(5, 11):
+            tasks.append(asyncio.create_task(intake.take(ping(number))))
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*tasks)
+        assert [len(group) for group in store.commits] == [5, 6]
+
+    asyncio.run(run())
+
+
 def test_notes_and_bodies_are_cleared_before_anything_is_written() -> None:
     async def story(intake: Intake, store: Store, file: File) -> None:
         await intake.take(ping(0, note="hunter2", body="x" * 50_000 + "\nhunter2 was wrong\n"))

@@ -18,7 +18,7 @@ from watchkeeper.core.inventory.values import Check, Inventory, Probe, Service, 
 from watchkeeper.services.checks import Limits, Watch, ask_once
 from watchkeeper.services.checks.book import Book
 from watchkeeper.services.checks.lateness import Lateness
-from watchkeeper.services.checks.plan import Plan, fraction
+from watchkeeper.services.checks.plan import BEAT_S, Plan, fraction
 from watchkeeper.services.ports import Ping
 
 T = TypeVar("T")
@@ -264,7 +264,7 @@ def test_a_slow_target_is_never_asked_twice_at_once_and_does_not_delay_others() 
 def test_open_probes_are_bounded_and_overload_is_told() -> None:
     async def story(loop: VirtualLoop) -> World:
         world = World(loop, *(check(f"c{number}", 1.0) for number in range(40)), limits=Limits(open_probes=5))
-        world.probes.takes_s = 0.5
+        world.probes.takes_s = 0.45
         await world.during(asyncio.sleep(10))
         return world
 
@@ -496,7 +496,8 @@ def test_a_ping_is_stored_and_its_check_asked_at_once() -> None:
 def test_the_plan_counts_whole_intervals_missed_and_keeps_the_phase() -> None:
     plan = Plan()
     plan.replace([check("web", 2.0)], 0.0)
-    part = fraction("shop/web") * 2.0
+    part = plan.next_due()
+    assert part is not None and 0.0 <= part - fraction("shop/web") * 2.0 < BEAT_S
     assert [due for _, due in plan.take_due(part)] == [part]
     found = plan.take_due(part + 7.0)
     assert len(found) == 1 and plan.missed == 2
@@ -509,7 +510,7 @@ def test_a_rare_check_is_asked_soon_after_the_start_and_then_in_its_rhythm() -> 
     first = plan.next_due()
     assert first is not None and first <= 30.0
     plan.take_due(first)
-    assert plan.next_due() == pytest.approx(fraction("shop/certificate") * 43_200.0)
+    assert plan.next_due() == pytest.approx(fraction("shop/certificate") * 43_200.0, abs=BEAT_S)
 
 
 def moments(plan: Plan, until: float) -> dict[str, list[float]]:
@@ -554,7 +555,20 @@ def test_a_host_with_very_many_checks_has_several_moments() -> None:
     assert len(times) == 300 and len(set(times)) == 10 and most < 60
     plan = Plan()
     plan.replace([on_host(f"c{number}", "here", 30.0) for number in range(300)], 0.0, ["app1"])
-    assert len({due[0] for due in moments(plan, 30.0).values()}) > 290  # a local host's are asked in this process
+    times = [due[0] for due in moments(plan, 30.0).values()]  # a local host's are asked in this process
+    assert len(set(times)) > 240 and max(times.count(moment) for moment in set(times)) < 6
+
+
+def test_checks_come_due_on_beats_and_stay_there() -> None:
+    plan = Plan()
+    plan.replace([check(f"c{number}", 30.0) for number in range(10_000)], 1000.01, [])
+    times = moments(plan, 1000.0 + 90.0)
+    beats = {round(moment / BEAT_S) for due in times.values() for moment in due[:2]}
+    assert len(beats) <= 60.1 / BEAT_S + 2  # far fewer wakings than checks
+    for due in times.values():
+        assert all(moment == pytest.approx(round(moment / BEAT_S) * BEAT_S, abs=1e-6) for moment in due)
+        assert all(later - earlier == pytest.approx(30.0) for earlier, later in pairwise(due))
+        assert 1000.01 <= due[0] < 1000.01 + 30.0 + BEAT_S
 
 
 def test_lateness_percentiles() -> None:

@@ -121,9 +121,9 @@ class DirectoryRepository:
             yield seen
 
     def _all(self, root: Path) -> Iterator[_Seen]:
-        for name in sorted(os.listdir(root)):
-            if name.endswith(_YAML):
-                yield from _look(root, self._root / name, name)
+        for entry in _entries(root):
+            if entry.name.endswith(_YAML):
+                yield from _look(root, entry, entry.name)
         for folder, endings in sorted(_FOLDERS.items()):
             yield from self._below(root, folder, endings, ())
 
@@ -150,46 +150,54 @@ class DirectoryRepository:
             yield _Seen(folder, "", fault)
             return
         try:
-            names = sorted(os.listdir(path))
+            entries = _entries(path)
         except OSError as error:
             yield _Seen(folder, "", f"a folder that cannot be read ({error.strerror})")
             return
-        for name in names:
-            inner = f"{folder}/{name}"
-            if name in _SKIPPED or name.startswith("."):
+        for entry in entries:
+            inner = f"{folder}/{entry.name}"
+            if entry.name in _SKIPPED or entry.name.startswith("."):
                 continue
-            if (self._root / inner).is_dir() or _is_loop(self._root / inner):
+            if _is_folder(entry):
                 yield from self._below(root, inner, endings, (*above, identity))
-            elif name.endswith(endings):
-                yield from _look(root, self._root / inner, inner)
+            elif entry.name.endswith(endings):
+                yield from _look(root, entry, inner)
 
 
 class _LeftOut(Exception):
     """This file is not read; the text says what was found."""
 
 
-def _is_loop(path: Path) -> bool:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name. The listing tells links from files: both programs look at every file twice a second."""
+    with os.scandir(folder) as listing:
+        return sorted(listing, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is walked into; also a link that leads back to itself, which is told there."""
+    if not entry.is_symlink():
+        return entry.is_dir(follow_symlinks=False)
     try:
-        path.stat()
+        return stat.S_ISDIR(os.stat(entry.path).st_mode)
     except OSError as error:
         return error.errno == errno.ELOOP
-    return False
 
 
-def _look(root: Path, path: Path, name: str) -> Iterator[_Seen]:
+def _look(root: Path, entry: os.DirEntry[str], name: str) -> Iterator[_Seen]:
     """The entry of one file; editors' hidden and backup files are passed over."""
-    if name.rpartition("/")[2].startswith((".", "#")):
+    if entry.name.startswith((".", "#")):
         return
     try:
-        facts = path.stat()
+        facts = os.stat(entry.path)
     except FileNotFoundError:
-        if path.is_symlink():
+        if entry.is_symlink():
             yield _Seen(name, "", "a link that leads nowhere")
         return
     except OSError as error:
         yield _Seen(name, "", _link_sentence(error))
         return
-    fault = _inside(root, path)
+    fault = _inside(root, Path(entry.path)) if entry.is_symlink() else ""  # its folder is inside, see `_below`
     if not fault and not stat.S_ISREG(facts.st_mode):
         fault = "a folder" if stat.S_ISDIR(facts.st_mode) else "something that is not a file"
     yield _Seen(name, f"{facts.st_mtime_ns} {facts.st_size} {facts.st_ino} {facts.st_mode}", fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from watchkeeper.core.checks.kinds import KINDS, Quantity
 from watchkeeper.core.checks.values import Value
@@ -15,6 +16,8 @@ from watchkeeper.core.conditions.tree import Tree, derived, names, phrases
 from watchkeeper.core.conditions.windows import Window, parse_window
 from watchkeeper.core.inventory.values import Rule
 
+KEPT = 4096
+"""Texts whose rules are remembered: many checks of a team say the same, and so share one tree."""
 RULE_EXAMPLE = "{when: status != 200, for: 2 of 3}"
 
 
@@ -62,6 +65,7 @@ def measured_names(kind: str | None) -> Mapping[str, Quantity] | None:
     return None if kind is None else {name: measure.quantity for name, measure in KINDS[kind].values.items()}
 
 
+@lru_cache(KEPT)
 def parse_condition(text: str, kind: str | None = None) -> Condition:
     """Read a condition. kind: probe kind whose measured names it may use, None for any. Raises `ConditionError`."""
     return Condition(text, Parser(text, measured_names(kind), kind or "").condition())
@@ -73,8 +77,7 @@ def parse_rule(value: object, kind: str | None = None) -> Rule:
     The column of an error counts within the text that holds the condition, or what stands behind ``for``.
     """
     if isinstance(value, str):
-        tree, window = Parser(value, measured_names(kind), kind or "").rule()
-        return Rule(Condition(value, tree), window.hits, window.window, value.strip(), window.hold_s)
+        return _rule_of(value, kind)
     if not isinstance(value, Mapping):
         raise fault(f"'{value}'", "a condition", 1, EXAMPLE)
     when, window_text = value.get("when"), value.get("for")
@@ -85,6 +88,13 @@ def parse_rule(value: object, kind: str | None = None) -> Rule:
     return windowed(parse_condition(when, kind), parse_window(window_text), str(window_text))
 
 
+@lru_cache(KEPT)
+def _rule_of(text: str, kind: str | None) -> Rule:
+    tree, window = Parser(text, measured_names(kind), kind or "").rule()
+    return Rule(Condition(text, tree), window.hits, window.window, text.strip(), window.hold_s)
+
+
+@lru_cache(KEPT)
 def windowed(condition: Condition, window: Window, text: str) -> Rule:
     """The rule of a condition and of what was written behind its ``for``."""
     said = f"{condition.text.strip()} for {text.strip()}"

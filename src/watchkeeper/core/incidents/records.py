@@ -16,7 +16,13 @@ LONGEST = 2000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something to be done because of an incident. due_at: None means whenever; done_at: None means not yet."""
+    """Something to be done. due_at: None means whenever; done_at: None means not yet.
+
+    incident, entry: what it came from; 0 and None for neither. bound_to: key of a check, or ``service/name``, whose state
+    is shown with it. stays_s: it is done once that check was OK for so long without a break. source: what it was made from,
+    once for ever; "" when a person made it. outcome: done, dropped, proven or logged once it is over; why: the words to it.
+    closing: number of the entry that it ended with. estimate_s, started_at, worked_s: work on it, as its owner says.
+    """
 
     id: int
     incident: int
@@ -27,6 +33,18 @@ class Task:
     due_at: float | None = None
     done_at: float | None = None
     done_by: str = ""
+    entry: int | None = None
+    bound_to: str = ""
+    stays_s: float | None = None
+    source: str = ""
+    outcome: str = ""
+    why: str = ""
+    closing: int | None = None
+    reminded_at: float | None = None
+    shift: int | None = None
+    estimate_s: float | None = None
+    started_at: float | None = None
+    worked_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from watchkeeper.core.inventory.models import (
 )
 from watchkeeper.core.inventory.names import Names, service_name
 from watchkeeper.core.inventory.severities import levels_of, needs_hours
+from watchkeeper.core.inventory.shift import note_shift, shift_policy
 from watchkeeper.core.inventory.telling import assemble_telling, hours_of, spelled_out
 from watchkeeper.core.inventory.validation import Notes, meant, validate
 from watchkeeper.core.inventory.values import (
@@ -55,6 +56,7 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
     telling = assemble_telling(root, model, names, notes)
     known_channels(root, names, notes)
     note_watching(root, names, notes)
+    note_shift(root, names, notes)
     windows = assemble_windows(root, "watchkeeper.yaml", names, model.timezone if model else "UTC", notes)
     if model is None:
         return Team(), _as_far_as_it_holds(root)
@@ -88,6 +90,7 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
         severities=levels_of(model.severities),
         correlate_within_s=model.correlate_within,
         log=policy_of(model.log),
+        shift=shift_policy(model.shift),
     )
     return team, model
 
@@ -126,6 +129,7 @@ def known_channels(root: Node, names: Names, notes: Notes) -> None:
         _secret(mail.get("password") if mail is not None else None, names, notes)
     heartbeat = root.get("heartbeat")
     _secret(heartbeat.get("url") if heartbeat is not None else None, names, notes)
+    _secret(root.at("log", "anchor", "webhook"), names, notes)
     listed = root.get("escalation")
     for node in listed.content if listed is not None and listed.is_list else []:
         if isinstance(node.content, str) and node.content not in names.channels:

@@ -11,14 +11,15 @@ from watchkeeper.core.conditions import parse_rule
 from watchkeeper.core.inventory import groups
 from watchkeeper.core.inventory.checking import rule_hash
 from watchkeeper.core.inventory.names import is_service, service_name
+from watchkeeper.core.inventory.packing import Packed
 from watchkeeper.core.inventory.values import Check, ConnectivityPlan, Mistake, Probe, Service
-from watchkeeper.core.inventory.yaml_reader import Document, Node
+from watchkeeper.core.inventory.yaml_reader import Node
 
 _RECOVER = 2
 
 
 def finished(
-    services: Mapping[str, Service], plan: ConnectivityPlan | None, documents: Mapping[str, Document]
+    services: Mapping[str, Service], plan: ConnectivityPlan | None, documents: Mapping[str, Packed]
 ) -> tuple[dict[str, Service], list[Mistake]]:
     """The services as they are watched, and what is wrong between files: groups in a circle, or without a member."""
     whole = groups.resolved(_with_own_check(services, plan))
@@ -50,20 +51,21 @@ def _with_own_check(services: Mapping[str, Service], plan: ConnectivityPlan | No
     return {**services, SERVICE: replace(own, checks=(*own.checks, check))}
 
 
-def _mistake(key: str, documents: Mapping[str, Document], found: str, expected: str) -> Mistake:
+def _mistake(key: str, documents: Mapping[str, Packed], found: str, expected: str) -> Mistake:
     service, _, rest = key.partition("/")
     file, node = _place(service, rest.partition("@")[0], documents)
     return Mistake(file, node.line, node.column, found, expected, "group: {of: [mirror-1/web, mirror-2/web]}")
 
 
-def _place(service: str, name: str, documents: Mapping[str, Document]) -> tuple[str, Node]:
+def _place(service: str, name: str, documents: Mapping[str, Packed]) -> tuple[str, Node]:
     """Where a check stands."""
     for file, document in documents.items():
-        if is_service(file) and document.root is not None and service_name(file, document.root) == service:
-            listed = document.root.get("checks")
+        root = document.root if is_service(file) else None
+        if root is not None and service_name(file, root) == service:
+            listed = root.get("checks")
             for each in listed.content if listed is not None and listed.is_list else []:
                 named = each.get("name")
                 if named is not None and str(named.content) == name:
                     return file, each.at("group", "of") or each
-            return file, document.root
+            return file, root
     return f"services/{service}.yaml", Node({}, 1, 1)

@@ -16,6 +16,7 @@ from watchkeeper.core.inventory.assembling import (
 from watchkeeper.core.inventory.finishing import finished
 from watchkeeper.core.inventory.models import TeamFile
 from watchkeeper.core.inventory.names import SINGLES, Names, gather, is_service
+from watchkeeper.core.inventory.packing import Packed, read_packed
 from watchkeeper.core.inventory.telling import gap_warnings
 from watchkeeper.core.inventory.validation import Notes, meant
 from watchkeeper.core.inventory.values import (
@@ -30,13 +31,12 @@ from watchkeeper.core.inventory.values import (
     Team,
 )
 from watchkeeper.core.inventory.watching import with_watching
-from watchkeeper.core.inventory.yaml_reader import Document, Node, read_yaml
 
-Reader = Callable[[str, bytes], Document]
+Reader = Callable[[str, bytes], Packed]
 
 
 def load(
-    files: Mapping[str, bytes], now: float, faults: Iterable[tuple[str, str]] = (), reader: Reader = read_yaml
+    files: Mapping[str, bytes], now: float, faults: Iterable[tuple[str, str]] = (), reader: Reader = read_packed
 ) -> Loaded:
     """Load all files (path relative to the ops repo -> bytes).
 
@@ -52,9 +52,8 @@ def load(
         mistakes.append(
             Mistake("watchkeeper.yaml", 1, 1, "no such file", "a file that says who the team is", "team: Harbour")
         )
-    for path, document in documents.items():
+    for document in documents.values():
         mistakes += document.mistakes
-        mistakes += _not_a_map(path, document, files[path])
     parts = _assemble(documents, gather(documents, {path: book is not None for path, book in runbooks.items()}))
     places = {(mistake.file, mistake.line, mistake.column) for mistake in mistakes}
     mistakes += [each for each in parts.mistakes if (each.file, each.line, each.column) not in places]
@@ -97,25 +96,6 @@ def _strangers(files: Mapping[str, bytes]) -> list[Mistake]:
         expected = f"{', '.join(known)} or services/NAME.yaml"
         found.append(Mistake(path, 1, 1, "a file that is not read", expected, "", close, "warning"))
     return found
-
-
-def _not_a_map(path: str, document: Document, data: bytes) -> list[Mistake]:
-    """A file that is readable YAML but no map. Comments only are an empty map, no bytes at all are a broken save."""
-    if document.mistakes and document.root is None:
-        return []
-    if document.root is None or document.root.content is None:
-        if data.strip():
-            document.root = Node({}, 1, 1)
-            return []
-        document.root = None
-        return [Mistake(path, 1, 1, "an empty file", "keys and values, or no file", "service: shop")]
-    if document.root.is_map:
-        return []
-    found = Mistake(
-        path, document.root.line, document.root.column, document.root.kind, "keys and values", "service: shop"
-    )
-    document.root = None
-    return [found]
 
 
 def _runbooks(files: Mapping[str, bytes]) -> tuple[dict[str, RunbookFile | None], list[Mistake]]:
@@ -163,11 +143,11 @@ class _Parts:
         )
 
 
-def _assemble(documents: Mapping[str, Document], names: Names) -> _Parts:
+def _assemble(documents: Mapping[str, Packed], names: Names) -> _Parts:
     parts = _Parts()
     defaults = TeamFile()
-    for file, document in documents.items():
-        root, notes = document.root, Notes(file)
+    for file in (f"{name}.yaml" for name in SINGLES):
+        root, notes = documents[file].root if file in documents else None, Notes(file)
         if root is None:
             continue
         if file == "watchkeeper.yaml":
@@ -181,9 +161,10 @@ def _assemble(documents: Mapping[str, Document], names: Names) -> _Parts:
             parts.secrets = assemble_secrets(root, notes)
         parts.mistakes += notes.mistakes
     for file, document in documents.items():
-        if is_service(file) and document.root is not None:
+        root = document.root if is_service(file) else None
+        if root is not None:
             notes = Notes(file)
-            service = assemble_service(file, document.root, names, defaults, notes)
+            service = assemble_service(file, root, names, defaults, notes)
             if service is not None:
                 parts.services[service.name] = service
             parts.mistakes += notes.mistakes

@@ -43,6 +43,7 @@ from watchkeeper.core.inventory.probes import Strict, True_
 from watchkeeper.core.inventory.recovering import FlappingField, RecoverField
 from watchkeeper.core.inventory.retention import RetentionModel
 from watchkeeper.core.inventory.severities import CORRELATE_S, Correlate, SeveritiesModel
+from watchkeeper.core.inventory.shift import ShiftModel
 from watchkeeper.core.inventory.watching import AlertsModel, PeerModel, PingsModel
 from watchkeeper.core.inventory.windows import WindowModel
 
@@ -228,6 +229,7 @@ class TeamFile(Strict):
         default_factory=lambda: RetentionModel(), description="how long readings are kept"
     )
     log: LogModel | None = Field(default=None, description="the operations log: its words, its document, its retention")
+    shift: ShiftModel | None = Field(default=None, description="shifts: the checklist at their beginning, reminders")
     sample: Flag = Field(default=False, description="only in the sample that ships with watchkeeper")
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from watchkeeper.core.inventory.yaml_reader import Document, Node
+from watchkeeper.core.inventory.packing import Packed
+from watchkeeper.core.inventory.yaml_reader import Node
 
 SINGLES = ("watchkeeper", "hosts", "databases", "secrets")
 
@@ -45,12 +46,12 @@ def service_name(file: str, root: Node | None) -> str:
     return PurePosixPath(file).stem
 
 
-def gather(documents: Mapping[str, Document], runbooks: Mapping[str, bool]) -> Names:
+def gather(documents: Mapping[str, Packed], runbooks: Mapping[str, bool]) -> Names:
     """All names. runbooks: path to whether its text could be read."""
     names = Names(runbooks=dict(runbooks))
     for section in SINGLES:
         document = documents.get(f"{section}.yaml")
-        if document is not None and document.root is None:
+        if document is not None and not document.tree:
             names.unread.add(section)
     _singles(documents, names)
     for file, document in documents.items():
@@ -59,13 +60,14 @@ def gather(documents: Mapping[str, Document], runbooks: Mapping[str, bool]) -> N
     return names
 
 
-def _section(documents: Mapping[str, Document], file: str, key: str) -> Mapping[str, Node]:
+def _section(documents: Mapping[str, Packed], file: str, key: str) -> Mapping[str, Node]:
     document = documents.get(f"{file}.yaml")
-    node = document.root.get(key) if document is not None and document.root is not None else None
+    root = document.root if document is not None else None
+    node = root.get(key) if root is not None else None
     return {name.text: each for name, each in node.items()} if node is not None else {}
 
 
-def _singles(documents: Mapping[str, Document], names: Names) -> None:
+def _singles(documents: Mapping[str, Packed], names: Names) -> None:
     for name, node in _section(documents, "hosts", "hosts").items():
         names.hosts[name] = node.get("ssh") is None and node.get("container") is None
     for name, node in _section(documents, "databases", "databases").items():

@@ -9,7 +9,17 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from watchkeeper.core.checks.kinds import KINDS, Kind
-from watchkeeper.core.inventory import connectivity, delivery, models, oncall, severities, watching, windows
+from watchkeeper.core.inventory import (
+    connectivity,
+    delivery,
+    log_when,
+    models,
+    oncall,
+    severities,
+    shift,
+    watching,
+    windows,
+)
 from watchkeeper.core.inventory.probes import PROBES, field_name
 from watchkeeper.core.times import format_duration
 
@@ -160,6 +170,11 @@ _PARTS: dict[str, tuple[tuple[str, type[BaseModel]], ...]] = {
         ("`connectivity`", connectivity.ConnectivityModel),
         ("each of `windows`", windows.WindowModel),
         ("each line of `before` and `after`", windows.ItemModel),
+        ("`when` of `log`", log_when.WhenModel),
+        ("`shift`", shift.ShiftModel),
+        ("each of `checklist`", shift.ShiftItemModel),
+        ("`line` of an item", shift.LineModel),
+        ("`tool` of an item", shift.ToolModel),
     ),
     "hosts": (("each of `hosts`", models.HostModel),),
     "databases": (("each of `databases`", models.DatabaseModel),),

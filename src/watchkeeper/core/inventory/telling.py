@@ -17,9 +17,10 @@ from watchkeeper.core.inventory.oncall import (
     RouteModel,
     ScheduleModel,
 )
+from watchkeeper.core.inventory.packing import Packed
 from watchkeeper.core.inventory.validation import Notes, validate
 from watchkeeper.core.inventory.values import Mistake, Team
-from watchkeeper.core.inventory.yaml_reader import Document, Key, Node
+from watchkeeper.core.inventory.yaml_reader import Key, Node
 from watchkeeper.core.oncall.coverage import gaps
 from watchkeeper.core.oncall.values import Layer, Override, Schedule
 from watchkeeper.core.routing import Contact, Route, Telling
@@ -75,12 +76,13 @@ def _sound_part(root: Node) -> TeamFile:
     return held
 
 
-def gap_warnings(document: Document | None, team: Team, now: float) -> list[Mistake]:
+def gap_warnings(document: Packed | None, team: Team, now: float) -> list[Mistake]:
     """A warning for each schedule that a policy asks and that has nobody at some time of the next 30 days.
 
     Overrides made by command are not seen here; what `wk doctor` and the page show counts them. now 0: no time is known.
     """
-    listed = document.root.get("oncall") if document is not None and document.root is not None else None
+    root = document.root if document is not None else None
+    listed = root.get("oncall") if root is not None else None
     if listed is None or not team.telling.schedules or now <= 0:
         return []
     notes = Notes(FILE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from watchkeeper.core.log.policy import LogPolicy
 from watchkeeper.core.readings.retention import Retention
 from watchkeeper.core.routing import Telling
+from watchkeeper.core.shifts.values import ShiftPolicy
 
 if TYPE_CHECKING:
     from watchkeeper.core.actors import Role
@@ -266,6 +267,7 @@ class Team:
     pings: PingPlan | None = None
     alerts: AlertPlan | None = None
     log: LogPolicy = field(default_factory=LogPolicy)
+    shift: ShiftPolicy = field(default_factory=ShiftPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +283,12 @@ class Inventory:
     secrets: Mapping[str, Secret]
     runbooks: Mapping[str, RunbookFile]
     sample: bool = False
+    checks: Mapping[str, Check] = field(init=False, repr=False, compare=False)
+    """All checks by key."""
 
-    @property
-    def checks(self) -> Mapping[str, Check]:
-        """All checks by key."""
-        return {check.key: check for service in self.services.values() for check in service.checks}
+    def __post_init__(self) -> None:
+        checks = {check.key: check for service in self.services.values() for check in service.checks}
+        object.__setattr__(self, "checks", checks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@
     **Change**:
     What was changed.
 
+The fields Location, Reviewed by, ... and the sections stand as the entry has them; a word of the team is shown as it
+was written first. An entry of a document without a time has none here; zones whose short name could mean several are
+shown as ``UTC+8``.
+
 Texts come from hosts, people and agents. None of them can begin a heading, an entry, a field or a section, nor leave a
 code fence open: what would is shown as text.
 """
@@ -19,15 +23,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.times import zone_of
 
+MORE = ("Tags", "Attachments", "Status of", "Thread")
 FIELDS = ("Type", "Severity", "Status", "Operator", "Related", "Corrects", "Entry")
 SECTIONS = (
     "Change", "Problem", "Reason", "Procedure", "Verification", "Impact", "Rollback Procedure", "Documentation Updated",
-    "Lessons Learned", "Related Issues", "Follow-up Actions",
+    "Lessons Learned", "Related Issues", "Follow-up Actions", "Results", "Next Steps",
 )  # fmt: skip
 
 _BREAKS = re.compile("\r\n|[\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -39,8 +44,12 @@ _REFERENCE = re.compile(r"[ \t]*\[[^\]]*\]:")
 
 
 def render_log(entries: Iterable[Entry], timezone: str = "UTC", team: str = "") -> str:
-    """The whole log; entries newest first, dates and times in the team's time zone."""
-    return "".join(log_parts(entries, timezone, team))
+    """The whole log; entries newest first, dates and times in the team's time zone.
+
+    Newest by their own time: what was imported later may be older.
+    """
+    ordered = sorted(entries, key=lambda each: (each.draft.at, each.number), reverse=True)
+    return "".join(log_parts(ordered, timezone, team))
 
 
 def log_parts(entries: Iterable[Entry], timezone: str = "UTC", team: str = "") -> Iterator[str]:
@@ -59,14 +68,41 @@ def log_parts(entries: Iterable[Entry], timezone: str = "UTC", team: str = "") -
 def render_entry(entry: Entry, zone: tzinfo = UTC) -> str:
     """One entry, from its ``###`` heading to its last section, with a line end."""
     draft = entry.draft
-    at = _local(draft.at, zone)
-    lines = [f"### {at:%H:%M} {at.tzname() or 'UTC'} - {_one_line(draft.title)}", ""]
-    lines += [f"**{name}**: {_one_line(value)}" for name, value in _fields(entry) if value]
+    lines = [f"### {_when(draft, zone)}{_one_line(draft.title)}", ""]
+    lines += [f"**{name}**: {_one_line(value)}" for name, value in _fields(entry) if value.strip()]
     known = _labels(draft)
     for heading, text in draft.sections:
         if text.strip():
-            lines += ["", f"**{_one_line(heading).replace('*', '')}**:", *_contained(text, known)]
+            label = _label(heading)
+            lines += ["", *([f"**{label}**:"] if label else []), *_contained(text, known)]
     return "\n".join(lines) + "\n"
+
+
+def _when(draft: Draft, zone: tzinfo) -> str:
+    """``07:00-08:45 SAST - ``; nothing for an entry whose document gave it a day only."""
+    if draft.facts.get("precision") == "day":
+        return ""
+    at, until = _local(draft.at, zone), draft.facts.get("until")
+    end = ""
+    if isinstance(until, int | float) and not isinstance(until, bool) and 0 <= until - draft.at < 86_400:
+        end = f"-{_local(float(until), zone):%H:%M}"
+    return f"{at:%H:%M}{end} {zone_word(at)} - "
+
+
+def zone_word(at: datetime) -> str:
+    """The name of a moment's zone that means one thing."""
+    from watchkeeper.core.log.documents.zones import HOURS  # most who render something need no zones
+
+    name = at.tzname() or "UTC"
+    minutes = int((at.utcoffset() or timedelta()).total_seconds() // 60)
+    if HOURS.get(name) == minutes / 60:
+        return name
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def _label(heading: str) -> str:
+    return _one_line(heading).replace("*", "").strip(" :")
 
 
 def fenced(text: str, language: str = "") -> str:
@@ -87,16 +123,24 @@ def inline(text: str) -> str:
 
 def _fields(entry: Entry) -> Iterator[tuple[str, str]]:
     draft = entry.draft
-    yield from zip(FIELDS, (draft.type, draft.severity, draft.status, draft.actor), strict=False)
+    shown = ("type", "severity", "status")
+    values = [draft.words.get(name) or getattr(draft, name) for name in shown]
+    yield from zip(FIELDS, (*values, draft.actor), strict=False)
+    for label, value in draft.fields:
+        yield _label(label) or "-", value
+    yield "Tags", ", ".join(draft.tags)
+    yield "Attachments", ", ".join(f"{each.name} (sha256 {each.digest})" for each in draft.attachments)
     related = [f"{name} {draft.facts[name]}" for name in ("incident", "run", "service") if draft.facts.get(name)]
     yield "Related", ", ".join(related)
     yield "Corrects", f"entry {draft.corrects}" if draft.corrects is not None else ""
+    yield "Status of", f"entry {draft.status_of}" if draft.status_of is not None else ""
+    yield "Thread", f"entry {draft.thread}" if draft.thread is not None else ""
     yield "Entry", f"{entry.number}, sha256 {entry.hash}"
 
 
 def _labels(draft: Draft) -> re.Pattern[str]:
     """What a line must begin with to look like a field or section of this entry."""
-    names = {*FIELDS, *SECTIONS, *(heading for heading, _ in draft.sections)}
+    names = {*FIELDS, *SECTIONS, *MORE, *(_label(each) for each, _ in (*draft.sections, *draft.fields))} - {""}
     either = "|".join(re.escape(name) for name in sorted(names))
     return re.compile(rf"[ \t]*(?=(?:\*\*|__)[ \t]*(?:{either})[ \t]*:?[ \t]*(?:\*\*|__))", re.IGNORECASE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from watchkeeper.core.checks.values import Value
 
@@ -47,12 +48,36 @@ class Draft:
     thread: int | None = None
 
 
+Reason = Literal["archived", "purged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """The body of entry `number` left the store. entry: the naming entry, which says so itself, see `core.log.absence`.
+
+    place: the file that holds it since then, "" for none. at: integer microseconds.
+    """
+
+    number: int
+    reason: Reason
+    entry: int
+    place: str
+    digest: str
+    at: int
+    by: str
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A logged draft. digest: sha256 of the canonical body; hash: sha256 over number, previous hash, time, digest."""
+    """A logged draft. digest: sha256 of the canonical body; hash: sha256 over number, previous hash, time, digest.
+
+    absence: why its body is not in the store any more. Then the draft comes from the archive, or, where that cannot give
+    it, stands in: its title says what became of the text.
+    """
 
     number: int
     draft: Draft
     digest: str
     previous: str
     hash: str
+    absence: Absence | None = None

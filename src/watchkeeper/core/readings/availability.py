@@ -14,6 +14,10 @@ from typing import NamedTuple
 from watchkeeper.core.checks.values import State
 
 Span = tuple[float, float]
+_OK = State.OK
+_LEAST_S = 1e-6
+"""Less than this is what is left over from adding."""
+_new = tuple.__new__  # a page makes thousands of them
 _ORDER = (State.OK, State.WARN, State.CRIT, State.UNKNOWN)
 
 
@@ -69,20 +73,25 @@ class Timeline:
 
     def seconds(self, since: float, until: float) -> tuple[float, float, float, float]:
         """Seconds of OK, WARN, CRIT and UNKNOWN within [since, until)."""
-        if until <= since or not self.starts:
+        starts, states = self.starts, self.states
+        last = bisect_right(starts, until) - 1
+        if until <= since or last < 0:
             return (0.0, 0.0, 0.0, 0.0)
-        before, after = self._until(since), self._until(until)
-        return (after[0] - before[0], after[1] - before[1], after[2] - before[2], after[3] - before[3])
-
-    def _until(self, at: float) -> tuple[float, float, float, float]:
-        place = bisect_right(self.starts, at) - 1
-        if place < 0:
-            return (0.0, 0.0, 0.0, 0.0)
-        ok, warn, crit, unknown = self._sums[place]
-        rest, state = at - self.starts[place], self.states[place]
-        if state is State.OK:
-            return (ok + rest, warn, crit, unknown)
-        return _plus((ok, warn, crit, unknown), state, rest)
+        ok, warn, crit, unknown = self._sums[last]
+        rest, state = until - starts[last], states[last]
+        if state is _OK:
+            ok += rest
+        else:
+            ok, warn, crit, unknown = _plus((ok, warn, crit, unknown), state, rest)
+        first = bisect_right(starts, since, 0, last + 1) - 1
+        if first < 0:
+            return (ok, warn, crit, unknown)
+        ok_before, warn_before, crit_before, unknown_before = self._sums[first]
+        rest, state = since - starts[first], states[first]
+        if state is _OK:
+            return (ok - ok_before - rest, warn - warn_before, crit - crit_before, unknown - unknown_before)
+        before = _plus((ok_before, warn_before, crit_before, unknown_before), state, rest)
+        return (ok - before[0], warn - before[1], crit - before[2], unknown - before[3])
 
     def with_unknown(self, spans: Sequence[Span]) -> Timeline:
         """The same, UNKNOWN within these spans. Before its first state it stays not watched."""
@@ -115,13 +124,14 @@ def eased(timeline: Timeline, planned: Sequence[Span]) -> Timeline:
 
 
 def split_together(
-    timelines: Sequence[Timeline], since: float, until: float, planned: Sequence[Sequence[Span]] = ()
-) -> Availability:
+    timelines: Sequence[Timeline], since: float, until: float, planned: Sequence[Sequence[Span]] = (),
+    worst: Timeline | None = None,
+) -> Availability:  # fmt: skip
     """Several checks as one thing, which is as bad as the worst of them; planned: of each its own windows.
 
-    What a check does within its own window is maintenance, and hides no other check.
+    What a check does within its own window is maintenance, and hides no other check. worst: `worst_of` them, where known.
     """
-    whole = split(worst_of(timelines), since, until)
+    whole = split(worst if worst is not None else worst_of(timelines), since, until)
     if not any(planned):
         return whole
     rest = split(worst_of([eased(each, own) for each, own in zip(timelines, planned, strict=True)]), since, until)
@@ -131,17 +141,23 @@ def split_together(
 
 def split(timeline: Timeline, since: float, until: float, planned: Sequence[Span] = ()) -> Availability:
     """The span [since, until), which a half-open one is; planned: spans of planned maintenance, in any order."""
-    span_s = max(0.0, until - since)
+    span_s = until - since if until > since else 0.0
     ok, warn, crit, unknown = timeline.seconds(since, until)
+    if not planned:
+        unwatched_s = span_s - ok - warn - crit - unknown
+        if unwatched_s < _LEAST_S:
+            unwatched_s = 0.0
+        warn, crit = warn if warn > _LEAST_S else 0.0, crit if crit > _LEAST_S else 0.0
+        return _new(Availability, (span_s, ok, warn, crit, 0.0, unknown + unwatched_s, unwatched_s))
     maintenance_s = 0.0
-    for start, end in merged_spans(planned) if planned else ():
+    for start, end in merged_spans(planned):
         _ok, degraded_s, down_s, _unknown = timeline.seconds(max(start, since), min(end, until))
         maintenance_s += degraded_s + down_s
         warn, crit = warn - degraded_s, crit - down_s
     unwatched_s = span_s - (ok + warn + crit + unknown + maintenance_s)
-    if unwatched_s < 1e-6:
+    if unwatched_s < _LEAST_S:
         unwatched_s = 0.0
-    warn, crit = warn if warn > 1e-6 else 0.0, crit if crit > 1e-6 else 0.0
+    warn, crit = warn if warn > _LEAST_S else 0.0, crit if crit > _LEAST_S else 0.0
     return Availability(span_s, ok, warn, crit, maintenance_s, unknown + unwatched_s, unwatched_s)
 
 

@@ -29,17 +29,21 @@ _WIDEST = 2**62
 
 def pack_samples(samples: Sequence[Sample]) -> bytes:
     """Samples, oldest first, as one blob."""
-    times = [math.floor(each.at * 1000 + 1e-6) for each in samples]
-    micro = [round(each.latency_s * 1e6) for each in samples]
+    at, latencies, states, rules, answers, errors, reasons = zip(*samples, strict=True)
+    times = [math.floor(each * 1000 + 1e-6) for each in at]
+    micro = [round(each * 1e6) for each in latencies]
     parts = [numbers.count(len(samples)), _steps(times), _whole(micro)]
-    parts += [_column([each.state for each in samples]), _column([each.rule for each in samples])]
-    parts += [_column([each.error for each in samples]), _column([each.reason for each in samples])]
-    names = sorted({name for each in samples for name in each.values})
+    parts += [_column(states), _column(rules), _column(errors), _column(reasons)]
+    distinct = list({id(values): values for values in answers}.values())  # alike ones often share one mapping
+    names = sorted({name for values in distinct for name in values})
     parts.append(numbers.count(len(names)))
     for name in names:
-        present = [name in each.values for each in samples]
+        if len(distinct) == 1:
+            parts += [numbers.text(name), _column((1,)), _column((distinct[0][name],))]
+            continue
+        present = [name in values for values in answers]
         parts += [numbers.text(name), _column([1 if each else 0 for each in present])]
-        parts.append(_column([each.values[name] for each in samples if name in each.values]))
+        parts.append(_column([values[name] for values in answers if name in values]))
     return squeeze(b"".join(parts), _VERSION, _WORDS)
 
 
@@ -63,6 +67,13 @@ def unpack_samples(data: bytes) -> list[Sample]:
     ]
 
 
+def first_time(data: bytes) -> float:
+    """The time of the oldest sample of a packed hour."""
+    reader = Reader(unsqueeze(data, _VERSION, _WORDS))
+    reader.count()
+    return reader.signed() / 1000
+
+
 def numbers_in(data: bytes, name: str, since: float, until: float) -> list[float]:
     """The numbers of one measured name of a packed hour with since <= at < until, without making samples of the rest.
 
@@ -71,15 +82,18 @@ def numbers_in(data: bytes, name: str, since: float, until: float) -> list[float
     reader = Reader(unsqueeze(data, _VERSION, _WORDS))
     size = reader.count()
     times, micro = _read_steps(reader, size), _read_whole(reader, size)
-    _states, _rules, errors, _reasons = (_read_column(reader, size) for _ in range(4))
+    _skip_column(reader, size)
+    _skip_column(reader, size)
+    errors = _read_column(reader, size)
+    _skip_column(reader, size)
     own: dict[int, object] = {}
     for _ in range(reader.count()):
         found = reader.text()
         present = [place for place, there in enumerate(_read_column(reader, size)) if there]
-        values = _read_column(reader, len(present))
         if found == name:
-            own = dict(zip(present, values, strict=True))
+            own = dict(zip(present, _read_column(reader, len(present)), strict=True))
             break
+        _skip_column(reader, len(present))
     first, last = since * 1000, until * 1000
     inside = [place for place, at in enumerate(times) if first <= at < last]
     if name == "latency" and not own:
@@ -91,8 +105,8 @@ def numbers_in(data: bytes, name: str, since: float, until: float) -> list[float
 
 
 def _column(values: Sequence[object]) -> bytes:
-    kinds = {type(each) for each in values}
-    if not values or (len(kinds) == 1 and all(each == values[0] for each in values)):
+    kinds = {*map(type, values)}
+    if not values or (len(kinds) == 1 and values.count(values[0]) == len(values)):
         return bytes((_SAME,)) + numbers.text(_json(values[0] if values else None))
     if kinds == {int} and all(abs(each) < _WIDEST for each in values):  # type: ignore[arg-type]
         plain, steps = _whole(values), _steps(values)  # type: ignore[arg-type]
@@ -124,6 +138,26 @@ def _read_column(reader: Reader, size: int) -> Sequence[object]:
         return list(struct.unpack(f"<{size}d", whole))
     distinct = [json.loads(reader.text()) for _ in range(reader.count())]
     return [distinct[place] for place in read_planes(reader, size)]
+
+
+def _skip_column(reader: Reader, size: int) -> None:
+    """Go on behind a column without reading its values."""
+    form = reader.take(1)[0]
+    if form == _SAME:
+        reader.take(reader.count())
+    elif form == _FLOATS:
+        reader.take(8 * size)
+    else:
+        if form == _LISTED:
+            for _ in range(reader.count()):
+                reader.take(reader.count())
+        elif form == _DECIMAL:
+            reader.count()
+        if form != _LISTED:
+            reader.count()  # the least value, or the first one
+        if form == _STEPS:
+            reader.count()  # the usual step
+        reader.take(reader.take(1)[0] * (size - 1 if form == _STEPS else size))
 
 
 def _floats(values: Sequence[float]) -> bytes:

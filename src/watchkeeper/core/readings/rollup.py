@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import MappingProxyType
+from typing import NamedTuple
 
-from watchkeeper.core.readings.sketch import Sketch, merged, pack, sketch_of, unpack
+from watchkeeper.core.readings.sketch import Sketch, merged, merged_packed, pack, sketch_of, unpack
 
 HOUR_S, DAY_S = 3600, 86_400
 STATES = ("OK", "WARN", "CRIT", "UNKNOWN")
@@ -55,15 +58,17 @@ Spread = tuple[int, int, int, int]
 Seconds = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+_NO_VALUES: Mapping[str, object] = MappingProxyType({})
+
+
+class Sample(NamedTuple):
     """One reading as it is kept. at: epoch seconds. state: place in STATES. rule: number of its rule in the store."""
 
     at: float
     latency_s: float
     state: int
     rule: int
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = _NO_VALUES
     error: str | None = None
     reason: str | None = None
 
@@ -95,23 +100,24 @@ class Rollup:
 
 def rollup_of(samples: Sequence[Sample], start: float, length_s: float) -> Rollup:
     """The roll-up of samples (oldest first) that lie within [start, start + length_s)."""
-    counts = [0, 0, 0, 0]
-    for each in samples:
-        counts[each.state] += 1
-    found: dict[str, list[float]] = {}
-    latency = [each.latency_s for each in samples if each.error is None and "latency" not in each.values]
-    if latency:
-        found["latency"] = latency
-    for each in samples:
-        for name, value in each.values.items():
+    if not samples:
+        return Rollup()
+    _times, latencies, states, _rules, answers, faults, _reasons = zip(*samples, strict=True)
+    alike = Counter(map(id, answers))  # answers that are alike often share one mapping
+    distinct = {id(values): values for values in answers}
+    errors = len(faults) - faults.count(None)
+    own = list(latencies)
+    if errors or any("latency" in values for values in distinct.values()):
+        own = [each.latency_s for each in samples if each.error is None and "latency" not in each.values]
+    found: dict[str, list[float]] = {"latency": own} if own else {}
+    for number, values in distinct.items():
+        for name, value in values.items():
             if (type(value) is float or type(value) is int) and "(" not in name and " " not in name:
-                found.setdefault(name, []).append(float(value))
+                found.setdefault(name, []).extend([float(value)] * alike[number])
     kept = sorted(found, key=lambda name: (name != "latency", name))[:_MOST_NAMES]
-    errors = sum(1 for each in samples if each.error is not None)
     sketches = {name: sketch_of(found[name]) for name in kept}
-    return Rollup(
-        (counts[0], counts[1], counts[2], counts[3]), seconds_by_state(samples, start, length_s), errors, sketches
-    )
+    counts = (states.count(0), states.count(1), states.count(2), states.count(3))
+    return Rollup(counts, seconds_by_state(samples, start, length_s), errors, sketches)
 
 
 def seconds_by_state(samples: Sequence[Sample], start: float, length_s: float) -> Seconds:
@@ -119,13 +125,17 @@ def seconds_by_state(samples: Sequence[Sample], start: float, length_s: float) -
     found = [0.0, 0.0, 0.0, 0.0]
     if not samples:
         return (0.0, 0.0, 0.0, 0.0)
-    distances = sorted(later.at - each.at for each, later in pairwise(samples))
+    times, states = [each.at for each in samples], [each.state for each in samples]
+    distances = sorted([later - at for at, later in pairwise(times)])
     reach = min(length_s, max(3.0 * distances[len(distances) // 2], 1.0)) if distances else length_s
     end = start + length_s
-    if samples[0].at - start <= reach:
-        found[samples[0].state] += max(0.0, samples[0].at - start)
-    for each, later in zip(samples, [*(next_one.at for next_one in samples[1:]), end], strict=True):
-        found[each.state] += max(0.0, min(later, each.at + reach, end) - each.at)
+    if times[0] - start <= reach:
+        found[states[0]] += max(0.0, times[0] - start)
+    if distances and distances[0] >= 0 and distances[-1] <= reach and times[-1] <= end and len(set(states)) == 1:
+        found[states[0]] += times[-1] - times[0] + min(reach, end - times[-1])  # the usual hour: no hole, one state
+        return (found[0], found[1], found[2], found[3])
+    for at, later, state in zip(times, [*times[1:], end], states, strict=True):
+        found[state] += max(0.0, min(later, at + reach, end) - at)
     return (found[0], found[1], found[2], found[3])
 
 
@@ -186,17 +196,24 @@ def unpack_rollup(data: bytes, only: str | None = None) -> Rollup:
     return Rollup(counts, (seconds[0], seconds[1], seconds[2], seconds[3]), head[4], sketches)
 
 
-def sketch_in(data: bytes, name: str) -> Sketch | None:
-    """The sketch of one name in a packed roll-up; None when there is none. Faster than `unpack_rollup`."""
-    whole = _opened(data)
-    at, wanted = _HEAD.size, _NUMBERS.get(name, 0)
-    for _ in range(whole[at - 1]):
-        known, own, length = _ENTRY.unpack_from(whole, at)
-        at += _ENTRY.size + own
-        if known == wanted and (known or whole[at - own : at].decode("utf-8", "replace") == name):
-            return unpack(whole, at)
-        at += length
-    return None
+def sketch_of_all(rollups: Iterable[bytes], name: str) -> Sketch:
+    """The sketch of one name in all these packed roll-ups together. Faster than `unpack_rollup` of each."""
+    return merged_packed(_places(rollups, name))
+
+
+def _places(rollups: Iterable[bytes], name: str) -> Iterator[tuple[bytes, int]]:
+    """(bytes, where the packed sketch of this name begins) of each roll-up that has one."""
+    wanted, form = _NUMBERS.get(name, 0), _VERSION * 2
+    for data in rollups:
+        whole = data[1:] if data[0] == form else _opened(data)
+        at = _HEAD.size
+        for _ in range(whole[at - 1]):
+            known, own, length = _ENTRY.unpack_from(whole, at)
+            at += _ENTRY.size + own
+            if known == wanted and (known or whole[at - own : at].decode("utf-8", "replace") == name):
+                yield whole, at
+                break
+            at += length
 
 
 def _opened(data: bytes) -> bytes:

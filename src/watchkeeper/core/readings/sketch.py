@@ -90,6 +90,8 @@ def sketch_of(values: Iterable[float]) -> Sketch:
     given = sorted(values)
     if not given:
         return Sketch()
+    if given[0] == given[-1]:
+        return _same(given[0], len(given))
     positive = Counter([math.ceil(math.log(v) * _PER_LOG) for v in given if SMALLEST <= v <= LARGEST])
     over = sum(1 for v in given if v > LARGEST)
     if over:
@@ -98,7 +100,7 @@ def sketch_of(values: Iterable[float]) -> Sketch:
     if given[0] < 0:
         negative = Counter([_number(min(-v, LARGEST)) for v in given if v <= -SMALLEST])
     zeros = len(given) - positive.total() - negative.total()
-    return Sketch(len(given), math.fsum(given), given[0], given[-1], zeros, _packed(positive), _packed(negative))
+    return Sketch(len(given), _sum(given), given[0], given[-1], zeros, _packed(positive), _packed(negative))
 
 
 def merged(sketches: Iterable[Sketch]) -> Sketch:
@@ -108,13 +110,47 @@ def merged(sketches: Iterable[Sketch]) -> Sketch:
         return some[0] if some else Sketch()
     return Sketch(
         sum([each.count for each in some]),
-        math.fsum([each.total for each in some]),
+        _sum([each.total for each in some]),
         min([each.low for each in some]),
         max([each.high for each in some]),
         sum([each.zeros for each in some]),
         _added([each.positive for each in some]),
         _added([each.negative for each in some]),
     )
+
+
+def merged_packed(packed: Iterable[tuple[bytes, int]]) -> Sketch:
+    """`merged` of sketches as `pack` writes them, each (bytes, where it begins), without making each of them first."""
+    count = zeros = 0
+    low, high = math.inf, -math.inf
+    totals: list[float] = []
+    spreads: list[tuple[int, int]] = []
+    others: list[Sketch] = []
+    for data, at in packed:
+        if data[at] & (_ONE | _NEGATIVE):
+            others.append(unpack(data, at))
+            continue
+        _flags, width, size, base, some, none, total, least, most = _HEAD.unpack_from(data, at)
+        count += some
+        zeros += none
+        totals.append(total)
+        if least < low:
+            low = least
+        if most > high:
+            high = most
+        if size:
+            at += _HEAD.size
+            whole = bytearray(size * _BYTES)
+            for place in range(width):
+                whole[place::_BYTES] = data[at : at + size]
+                at += size
+            spreads.append((base, int.from_bytes(whole, "little")))
+    if not count:
+        return merged(others)
+    first = min(spreads)[0] if spreads else 0
+    positive = Buckets(first, sum([each << _BITS * (base - first) for base, each in spreads])) if spreads else _EMPTY
+    whole_sketch = Sketch(count, _sum(totals), low, high, zeros, positive)
+    return merged([whole_sketch, *others]) if others else whole_sketch
 
 
 def pack(sketch: Sketch) -> bytes:
@@ -169,6 +205,14 @@ def _read(data: bytes, at: int, width: int, size: int, base: int) -> Buckets:
         whole[place::_BYTES] = data[at : at + size]
         at += size
     return Buckets(base, int.from_bytes(whole, "little"))
+
+
+def _sum(values: Sequence[float]) -> float:
+    """Exactly rounded; of numbers that are too large for that, as far as floats go."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return sum(values)
 
 
 def _same(value: float, count: int) -> Sketch:

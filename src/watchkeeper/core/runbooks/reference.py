@@ -142,6 +142,10 @@ ATTRIBUTES: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
         "compensating step; condition; keep the output as a value; may be sent again",
     ),
     (
+        ("wait",),
+        "`true` on a diagnosis: the fix waits for its end, up to its `timeout`; without it for 1.5 s, and goes on beside it",
+    ),
+    (
         ("interactive", "background", "excludeFromRunAll", "ignore", "transform"),
         "as in Runme; `transform` is the inverse of `ignore`",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from watchkeeper.core.runs import conditions
@@ -12,6 +13,8 @@ NOT_REACHED: Final = "not reached"
 """The message of a step before which its run ended."""
 READS_AT_ONCE: Final = 32
 """On how many hosts a step that only reads runs at once; one that changes goes from host to host unless `serial` says."""
+DIAGNOSIS_HOLDS_S: Final = 1.5
+"""How long a diagnosis that only reads holds up the fix, unless its runbook says `wait` or uses what it finds."""
 
 
 def is_over(run: Run, step: RunStep) -> bool:
@@ -21,19 +24,79 @@ def is_over(run: Run, step: RunStep) -> bool:
     return step.plan.phase == "diagnose" and step.state is StepState.FAILED
 
 
-def next_steps(run: Run) -> tuple[RunStep, ...]:
+def next_steps(run: Run, beside: Collection[int] = ()) -> tuple[RunStep, ...]:
     """The next step on all hosts where it is not over yet, in the order of the plan; empty when nothing is left.
 
     Diagnose, fix, verify; a run that takes back what it did goes through its undo and then verifies again.
+    beside: indexes of the steps that go on beside it.
     """
+
+    def left(step: RunStep) -> bool:
+        return step.index not in beside and not is_over(run, step)
+
     phases = ("diagnose", "fix", "verify") if run.undo is None else ("rollback", "verify")
     for phase in phases:
         if phase == "rollback" and any(_stopped(step) for step in run.steps):
             continue
         for step in run.steps:
-            if step.plan.phase == phase and not is_over(run, step):
-                return tuple(each for each in _siblings(run, step) if not is_over(run, each))
+            if step.plan.phase == phase and left(step):
+                return tuple(each for each in _siblings(run, step) if left(each))
     return ()
+
+
+def diagnoses(run: Run, at_work: Collection[int] = ()) -> tuple[RunStep, ...]:
+    """The diagnosis steps that may start now, beside each other: they only read, and need nothing of one that is not over.
+
+    A run that a person started by hand goes in the order of its document. What may change something, what waits for a
+    choice and what goes from host to host (`serial`) keeps its place: nothing behind it starts before it.
+    at_work: indexes of those that were started already.
+    """
+    if run.mode == "manual" or run.undo is not None:
+        return ()
+    found: list[RunStep] = []
+    for step in run.steps:
+        if step.plan.phase != "diagnose" or is_over(run, step) or step.index in at_work:
+            continue
+        if not _only_reads(step):
+            break
+        if not any(step.index != need and not is_over(run, run.steps[need]) for need in needs_of(run, step)):
+            found.append(step)
+    return tuple(found)
+
+
+def _only_reads(step: RunStep) -> bool:
+    plan = step.plan
+    alone = plan.manual or plan.background or plan.alternatives or plan.serial or plan.approve or plan.missing
+    return plan.risk == "read" and not alone
+
+
+def needs_of(run: Run, step: RunStep) -> frozenset[int]:
+    """Indexes of the steps whose output, state or exit code this step uses, on whatever host."""
+    names, steps = set(step.plan.needs), set[str]()
+    for reference in conditions.references(conditions.parse(step.plan.when)) if step.plan.when else ():
+        (steps if reference.field else names).add(reference.name)
+    return frozenset(
+        each.index
+        for each in run.steps
+        if not each.plan.undoes and (each.plan.id in steps or (each.plan.capture and each.plan.capture in names))
+    )
+
+
+def held_for(run: Run) -> frozenset[int]:
+    """Indexes of the diagnosis steps that a fix has to wait for, however long: `wait` says so, or another step uses them."""
+    asked = {step.index for step in run.steps if step.plan.wait}
+    used = {need for step in run.steps for need in needs_of(run, step)}
+    return frozenset(index for index in asked | used if run.steps[index].plan.phase == "diagnose")
+
+
+def has_fix(run: Run) -> bool:
+    """Whether there is anything that a diagnosis could hold up."""
+    return any(step.plan.phase == "fix" for step in run.steps)
+
+
+def is_diagnosed(run: Run) -> bool:
+    """Whether it has its diagnosis behind it, with all that goes on beside the fix."""
+    return all(is_over(run, step) for step in run.steps if step.plan.phase == "diagnose")
 
 
 def _stopped(step: RunStep) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.inventory.values import Inventory, RunbookFile, Service
 from watchkeeper.core.runbooks import Bound, Runbook, Step, bind, missing, read_runbook
+from watchkeeper.core.runbooks.attributes import is_true
 from watchkeeper.core.runbooks.shell import ends_in_background
 from watchkeeper.core.runbooks.values import SAFE_VALUE, highest
 from watchkeeper.core.runs.captures import captured, uses
@@ -227,6 +228,7 @@ def _planned(index: int, step: Step, host: str, values: Mapping[str, str], captu
         serial=step.serial or 0,
         background=step.background,
         sudo=step.sudo,
+        wait=step.phase == "diagnose" and is_true(step.attributes, "wait"),
     )
 
 
@@ -303,6 +305,7 @@ def _does(step: PlanStep) -> list[object]:
     return [
         step.id, step.phase, step.text, step.host, step.undo, step.undoes, step.when, step.capture, step.needs, step.serial,
         step.background, step.expect, step.retries, step.every_s, step.timeout_s, step.idempotent, step.approve,
+        *(["wait"] if step.wait else []),
     ]  # fmt: skip
 
 

@@ -57,6 +57,7 @@ class PlanStep:
     capture_type: the pattern its value must match, empty for the default type. needs: captured names its text uses, whose
     values are known only later. serial: hosts at once, 0 for the default.
     background: started, followed and ended with the run. sudo: its text calls sudo.
+    wait: a diagnosis that the fix waits for, however long it takes.
     """
 
     index: int
@@ -88,6 +89,7 @@ class PlanStep:
     serial: int = 0
     background: bool = False
     sudo: bool = False
+    wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from watchkeeper.core.incidents.values import Incident
 from watchkeeper.core.inventory.values import Host, RunbookFile, Service
 from watchkeeper.core.leases import Lease, held_sentence
 from watchkeeper.core.log.chain import canonical, digest_of
-from watchkeeper.core.log.values import Entry
+from watchkeeper.core.log.keeping import TYPE as STAND_IN
+from watchkeeper.core.log.values import Absence, Entry
 from watchkeeper.core.runbooks import Runbook
 from watchkeeper.core.runs.blast_radius import line
 from watchkeeper.core.runs.preview import notes
@@ -96,7 +97,9 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     """An entry with the fields of its draft beside number and hashes."""
     data: dict[str, Any] = to_json(entry.draft)
     data["sections"] = [{"heading": heading, "text": text} for heading, text in entry.draft.sections]
-    altered = digest_of(canonical(entry.draft)) != entry.digest
+    gone = entry.absence
+    stands_in = gone is not None and entry.draft.type == STAND_IN
+    altered = not stands_in and digest_of(canonical(entry.draft)) != entry.digest
     return {
         "number": entry.number,
         **data,
@@ -104,7 +107,16 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "previous": entry.previous,
         "hash": entry.hash,
         "altered": altered,
+        "absence": None if gone is None else absence_json(gone),
     }
+
+
+def absence_json(gone: Absence) -> dict[str, Any]:
+    """Why the text of an entry is not in the store; `entry` says so itself."""
+    return {
+        "reason": gone.reason, "entry": gone.entry, "place": gone.place, "digest": gone.digest,
+        "at": utc_text(gone.at / 1e6), "by": gone.by,
+    }  # fmt: skip
 
 
 def check_json(judged: Judged, since: float | None = None) -> dict[str, Any]:

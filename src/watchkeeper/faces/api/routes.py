@@ -22,11 +22,17 @@ from watchkeeper.faces.api import (
     incidents,
     locks,
     log,
+    log_daily,
+    log_digests,
+    log_importing,
+    log_keeping,
     metrics,
     notifications,
     oncall,
     quarantine,
     runs,
+    shift,
+    tasks,
     windows,
 )
 from watchkeeper.faces.api.calling import Empty, actor_of
@@ -36,8 +42,10 @@ api = NinjaAPI(title="watchkeeper", version="1", docs_url=None, openapi_url="/op
 
 for _router in (
     alerts.router, metrics.router,
-    availability.router, heartbeats.router, incidents.router, runs.router, grants.router, locks.router, log.router,
+    availability.router, heartbeats.router, incidents.router, runs.router, grants.router, locks.router,
+    log_importing.router, log_keeping.router, log_digests.router, log_daily.router, log.router,
     windows.router, oncall.router,
+    tasks.router, shift.router,
     changes.router, expiries.router, quarantine.router, notifications.router,
 ):  # fmt: skip
     api.add_router("", _router)
@@ -102,7 +110,13 @@ def status(request: HttpRequest) -> HttpResponse:
     """The whole truth of one moment; 503, with the same body, while something of watchkeeper itself is stuck."""
     actor_of(request)
     vitals = application().own.vitals.now()
-    told = {"status": {**status_json(application().status.now()), "health": vitals_json(vitals)}}
+    told = {
+        "status": {
+            **status_json(application().status.now()),
+            "health": vitals_json(vitals),
+            "tasks": tasks.glance_json(),
+        }
+    }
     answer = api.create_response(request, told, status=503 if vitals.faults else 200)
     vars(answer)["_has_been_logged"] = True
     return answer

@@ -44,6 +44,7 @@ VERBS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("notifications", "notifications", "who was told what, and what nobody has taken yet"),
         ("changes", "changes", "what changed: files, packages, deployments, reboots"),
         ("expiries", "expiries", "what runs out: certificates, secrets, disks, grants"),
+        ("tasks", "tasks", "what is to be done: follow-ups of entries, incidents, shifts"),
         ("doctor", "doctor", "is watchkeeper itself well"),
         ("open", "open", "a one-time link to the web page"),
     ),
@@ -58,6 +59,8 @@ VERBS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("silence", "silences", "mute alerts for a while: list, add, end, extend"),
         ("change", "change", "tell of a deployment: add"),
         ("ping", "ping", "tell a heartbeat check how a job goes, or run the job"),
+        ("shift", "shift", "begin a shift, report in it, hand it over"),
+        ("task", "task", "one task: add, done, drop, assign, due, check, log"),
         ("log", "log", "the operations log: list, show, add, export, verify"),
     ),
     "Set up": (

@@ -49,9 +49,20 @@ def parts(status: dict[str, Any], everything: bool = False) -> list[str]:
         incidents(status.get("incidents") or [], status.get("now")),
         waiting(status.get("waiting") or []),
         muted(status.get("muted") or []),
+        tasks_due(status.get("tasks") or {}),
         faults(status),
         watch(status),
     ]
+
+
+def tasks_due(found: dict[str, Any]) -> str:
+    """What has to be done now; "" when nothing is due."""
+    due = found.get("due") or []
+    if not due:
+        return ""
+    head = f"{render.count(found['due_count'], 'task is', 'tasks are')} due: wk tasks --due"
+    rows = [(each["id"], render.clock(each["due_at"]), each["owner"] or "nobody yet", each["text"]) for each in due[:5]]
+    return f"{head}\n{render.table(rows, indent=2)}"
 
 
 def muted(found: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from watchkeeper.core.checks.values import State
 from watchkeeper.core.incidents.values import Incident
 from watchkeeper.core.runs.values import Run
 from watchkeeper.core.status import ServiceState
-from watchkeeper.faces.web import draw, expiries, pages, track, windows
+from watchkeeper.faces.web import draw, expiries, pages, tasks, track, windows
 from watchkeeper.services.status import Now, Waiting
 
 kept = pages.Kept("bridge.html")
@@ -178,9 +178,12 @@ def _side(app: Application, base: dict[str, Any]) -> dict[str, Any]:
     entries = app.log.newest(6)
     active = app.runs.newest(active=True, limit=8)
     due = expiries.due(app, now.at)
+    open_tasks, tasks_due = tasks.due_now(app)
     version = pages.version_of(
         [entry.number for entry in entries], [(run.id, run.state) for run in active], now.automation_on, now.inventory.revision,
-        bool(now.watch_down), due,
+        bool(now.watch_down), due, open_tasks, [(each.id, each.owner, each.text) for each in tasks_due],
     )  # fmt: skip
     lateness = now.watch.get("lateness_p99_s")
-    return {"entries": entries, "active_runs": active, "lateness": lateness, "due": due, "side_version": version}
+    return {"entries": entries, "active_runs": active, "lateness": lateness, "due": due, "side_version": version} | {
+        "open_tasks": open_tasks, "tasks_due": tasks_due[:6], "more_due": max(0, len(tasks_due) - 6),
+    }  # fmt: skip

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 GATHER_S = 0.002
 """How long a commit waits for more, when one is not under way already."""
+MANY, GATHER_MANY_S = 3, 0.010
+"""After a commit of so many the next one waits as well: a commit costs as much as ten pings, whatever it holds."""
 AT_ONCE, MOST_WAITING = 500, 20_000
 DRAIN_S = 3.0
 
@@ -120,12 +122,15 @@ class Intake:
         return moved
 
     async def _commit_on(self) -> None:
-        """Commit until nothing waits. While one commit is under way the next group gathers by itself."""
+        """Commit until nothing waits. While one commit is under way, and a little longer under load, the next group
+        gathers by itself."""
         try:
             await asyncio.sleep(self._gather_s)
             while self._waiting:
                 group, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
                 await self._commit(group)
+                if len(group) >= MANY and self._gather_s:
+                    await asyncio.sleep(GATHER_MANY_S)
         finally:
             self._committing = None
 
@@ -170,12 +175,17 @@ class Intake:
 
     def _clean(self, ping: Ping) -> Ping:
         """Bounded, and without secrets: nothing else is ever written. The note is the last line where none was told."""
-        if not (ping.note or ping.body):
+        if not (ping.note or ping.body) and ping.rid.isascii() and ping.source.isascii():
             return ping
-        whole = self._redact(ping.body) if ping.body else ""
-        note = (self._redact(ping.note) if ping.note else last_line(whole))[:NOTE_LENGTH]
-        body = cut_body(whole)
-        return replace(ping, note=note, body=body, rid=ping.rid[:RUN_ID_LENGTH])
+        whole = self._redact(_writable(ping.body)) if ping.body else ""
+        note = (self._redact(_writable(ping.note)) if ping.note else last_line(whole))[:NOTE_LENGTH]
+        rid, source = _writable(ping.rid)[:RUN_ID_LENGTH], _writable(ping.source)
+        return replace(ping, note=note, body=cut_body(whole), rid=rid, source=source)
+
+
+def _writable(text: str) -> str:
+    """Without halves of character pairs, which no store takes: they would take the whole group with them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _told(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """When each check is asked: stable phases spread over the interval, a heap of what is due next.
 
+Phases lie on beats (decision 0055), so that the checks of one beat share the wakings of the loop and of the HTTP client.
 The checks of one far host have one phase, so that those of the same interval, and of its multiples, come due at the same
 moment and reach the host as one command. Hosts stay spread.
 """
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from watchkeeper.core.checks import Judged
 from watchkeeper.core.inventory.values import Check
 
+BEAT_S = 0.04
 _FIRST_WITHIN_S = 30.0
 _TOGETHER = 32  # checks of one tick of a host; a host with more has several phases
 _PHASES_S = 86_400.0  # phases of hosts are spread over this, and so over every interval
@@ -49,7 +51,12 @@ def fraction(key: str) -> float:
 def _own(check: Check, now: float) -> tuple[float, float]:
     """(first time, phase): first asked within 30 s or its interval, then at its own phase of the interval."""
     part = fraction(check.key)
-    return now + part * min(check.every_s, _FIRST_WITHIN_S), now + part * check.every_s
+    return _on_beat(now + part * min(check.every_s, _FIRST_WITHIN_S)), _on_beat(now + part * check.every_s)
+
+
+def _on_beat(moment: float) -> float:
+    """The first beat that is not before this moment."""
+    return math.ceil(moment / BEAT_S) * BEAT_S
 
 
 def _following(begin: float, every_s: float, at: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watchkeeper.core.actors import Actor
-from watchkeeper.core.errors import Usage
+from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.incidents.records import Link, Task, read_link, words_of
 from watchkeeper.core.incidents.values import Event
 from watchkeeper.services.incidents.acts import LONGEST_NAME, one_line, person
@@ -50,6 +50,8 @@ class Records(Base):
 
         def work(session: Session) -> Task:
             task = session.task(number)
+            if not task.incident:
+                raise NotFound(f"Task {number} is of no incident.", f"Tick it with: wk task done {number}.")
             if (task.done_at is not None) == done:
                 return task
             now = self._clock()

@@ -16,14 +16,33 @@ from watchkeeper.services.ports.delivery import DeliveryRows
 from watchkeeper.services.ports.expiries import ExpiryRows
 from watchkeeper.services.ports.incidents import IncidentRows
 from watchkeeper.services.ports.keys import KeyRows
+from watchkeeper.services.ports.log_documents import LogDocumentRows
+from watchkeeper.services.ports.log_index import LogIndexRows
+from watchkeeper.services.ports.log_keeping import LogKeepingRows
+from watchkeeper.services.ports.log_tasks import LogTaskRows
 from watchkeeper.services.ports.oncall import OnCallRows
 from watchkeeper.services.ports.quarantine import QuarantineRows
+from watchkeeper.services.ports.shifts import ShiftRows
 from watchkeeper.services.ports.windows import WindowRows
 
 T = TypeVar("T")
 
 
-class Session(DeliveryRows, ExpiryRows, OnCallRows, QuarantineRows, WindowRows, IncidentRows, KeyRows, Protocol):
+class Session(
+    DeliveryRows,
+    ExpiryRows,
+    OnCallRows,
+    QuarantineRows,
+    WindowRows,
+    IncidentRows,
+    KeyRows,
+    LogIndexRows,
+    LogDocumentRows,
+    LogKeepingRows,
+    LogTaskRows,
+    ShiftRows,
+    Protocol,
+):
     """Everything kept, within one transaction. Ids are given at `add_*`; `save_*` replaces the whole row.
 
     Lookups of one thing by id raise `NotFound` with a sentence; lists are newest first unless said.

@@ -101,7 +101,10 @@ class Opening:
 
     def body(self, inventory: Inventory, incident: Incident, settled: dict[str, Settled] | None = None) -> str:
         """What the first page says below its title: who is blocked, each by name."""
-        known = settled if settled is not None else self._journal.settled()
+        known = settled
+        if known is None:  # the states of all checks are read only where somebody may be blocked
+            alone = incident.service and not impact.dependents(incident.service, inventory)
+            known = {} if alone else self._journal.settled()
         parts = [incident.title, impact.sentence(impact.of_incident(incident, inventory, known))]
         return "\n".join(part for part in parts if part)
 

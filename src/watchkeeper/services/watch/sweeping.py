@@ -54,7 +54,9 @@ class Sweeper:
         with self._store.read() as session:
             living = session.living_incidents()
             behind = bool(self._journal.flips(session.cursor(CURSOR), limit=1))
-            closed = session.closed_between(now - LATELY_S, now + 1.0) if not behind else []
+            held = {each.check for incident in living for each in incident.checks}
+            unheld = any(key not in held for key, state in settled.items() if state.state in (State.CRIT, State.WARN))
+            closed = session.closed_between(now - LATELY_S, now + 1.0) if unheld and not behind else []
         if behind:
             return 0
         self._withdraw([each.id for each in living if each.status is Status.MERGED], now)

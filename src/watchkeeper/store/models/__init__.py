@@ -7,17 +7,21 @@ group and take the works of other callers with it. Rows are never deleted, and n
 
 from watchkeeper.store.models.approvals import Approval
 from watchkeeper.store.models.changes import Change
+from watchkeeper.store.models.daily import DailyIssue
 from watchkeeper.store.models.expiries import ExpiryWarning
 from watchkeeper.store.models.grants import Grant
 from watchkeeper.store.models.incidents import Event, Incident, Link, Task
 from watchkeeper.store.models.keys import KeyGeneration
 from watchkeeper.store.models.leases import Lease
+from watchkeeper.store.models.log_documents import LogImport
+from watchkeeper.store.models.log_index import LogFacet, LogFile, LogIndex
 from watchkeeper.store.models.nodes import Node, NodeAsk, NodeEpoch, OpsRevision
 from watchkeeper.store.models.notifications import Attempt, Notification
 from watchkeeper.store.models.oncall import Ladder, OnCallOverride, OnCallTurn
 from watchkeeper.store.models.quarantine import Backoff, Quarantine, RunResult
 from watchkeeper.store.models.runs import Run, RunStep
 from watchkeeper.store.models.settings import Cursor, Setting
+from watchkeeper.store.models.shifts import Shift, ShiftEvidence, ShiftNote
 from watchkeeper.store.models.windows import Window, WindowPlan
 
 __all__ = [
@@ -26,6 +30,7 @@ __all__ = [
     "Backoff",
     "Change",
     "Cursor",
+    "DailyIssue",
     "Event",
     "ExpiryWarning",
     "Grant",
@@ -34,6 +39,10 @@ __all__ = [
     "Ladder",
     "Lease",
     "Link",
+    "LogFacet",
+    "LogFile",
+    "LogImport",
+    "LogIndex",
     "Node",
     "NodeAsk",
     "NodeEpoch",
@@ -46,6 +55,9 @@ __all__ = [
     "RunResult",
     "RunStep",
     "Setting",
+    "Shift",
+    "ShiftEvidence",
+    "ShiftNote",
     "Task",
     "Window",
     "WindowPlan",

@@ -63,7 +63,7 @@ class Event(models.Model):
 
 
 class Task(models.Model):
-    """`core.incidents.records.Task`."""
+    """`core.incidents.records.Task`; incident 0: of none. source: once for ever."""
 
     id = models.BigAutoField(primary_key=True)
     incident = models.BigIntegerField()
@@ -74,10 +74,29 @@ class Task(models.Model):
     due_at = models.FloatField(null=True)
     done_at = models.FloatField(null=True)
     done_by = models.TextField(default="")
+    entry = models.BigIntegerField(null=True)
+    bound_to = models.TextField(db_default="")
+    stays_s = models.FloatField(null=True)
+    source = models.TextField(db_default="")
+    outcome = models.TextField(db_default="")
+    why = models.TextField(db_default="")
+    closing = models.BigIntegerField(null=True)
+    reminded_at = models.FloatField(null=True)
+    shift = models.BigIntegerField(null=True)
+    estimate_s = models.FloatField(null=True)
+    started_at = models.FloatField(null=True)
+    worked_s = models.FloatField(db_default=0.0)
 
     class Meta:
         db_table = "incident_task"
-        indexes = (models.Index(fields=["incident", "id"], name="task_by_incident"),)
+        indexes = (
+            models.Index(fields=["incident", "id"], name="task_by_incident"),
+            models.Index(fields=["due_at", "id"], name="task_open", condition=models.Q(done_at__isnull=True)),
+            models.Index(fields=["entry", "id"], name="task_by_entry", condition=models.Q(entry__isnull=False)),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=["source"], condition=~models.Q(source=""), name="task_source_once"),
+        )
 
 
 class Link(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 
 from watchkeeper.core.alerts import KEPT_S, Alert
 from watchkeeper.core.checks.heartbeats import NOTE_LENGTH, RUN_ID_LENGTH, Ping
@@ -14,18 +15,26 @@ WHOLE = f"{COLUMNS}, body, source"
 ALERT_COLUMNS = (
     "fingerprint, status, name, severity, summary, labels, starts_at, ends_at, updated_at, sender, check_key"
 )
-FEW, TOGETHER = 8, 16
-"""A commit of so many pings is one under load; after so many of them old pings go."""
-_ADD = f"insert into ping ({WHOLE}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+FEW, MANY = 8, 64
+"""A commit of so many pings is one under load; then the old pings of a check go after so many new ones, of so few checks
+with one commit."""
+AT_ONCE = 32
+"""Rows of one statement: after each statement the writing thread may have to wait for the busy loop beside it."""
+_SLOTS = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_ONCE = (
     f"insert into ping ({WHOLE}) select ?, ?, ?, ?, ?, ?, ?, ?, ? where not exists"
     " (select 1 from ping where check_key = ?1 and at = ?2 and status = ?3 and rid = ?5)"
 )
-_PRUNE = (
-    "delete from ping where check_key = ?1"
-    " and id <= (select id from ping where check_key = ?1 order by id desc limit 1 offset 1000)"
-    " and id != (select coalesce(max(id), 0) from ping where check_key = ?1 and status = 'success')"
+_PRUNE = """
+with full (check_key, below, kept) as materialized (
+  select value, (select id from ping where check_key = value order by id desc limit 1 offset 1000),
+    (select coalesce(max(id), 0) from ping where check_key = value and status = 'success')
+  from json_each(?)
 )
+delete from ping where id in (
+  select ping.id from full join ping on ping.check_key = full.check_key and ping.id <= below and ping.id != kept
+)
+"""
 _ADD_ALERT = f"insert or replace into alert ({ALERT_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -54,26 +63,49 @@ def alert_of(row: Sequence[object]) -> Alert:
 
 
 class Pruning:
-    """Whose old pings go with this commit: at once for a few pings, under load together after some commits."""
+    """Whose old pings go with this commit: at once for a few pings, under load those that had many new ones, a few checks
+    with each commit: jobs that report in step would all be due with the same one, and hold it up."""
 
     def __init__(self) -> None:
-        self._checks: set[str] = set()
-        self._commits = 0
+        self._new: dict[str, int] = {}
+        self._waiting: dict[str, None] = {}
 
     def due(self, pings: Sequence[Ping]) -> list[str]:
         """The checks to prune now."""
-        self._checks |= {ping.check for ping in pings}
-        self._commits += 1
-        if len(pings) >= FEW and self._commits < TOGETHER:
-            return []
-        checks, self._checks, self._commits = sorted(self._checks), set(), 0
-        return checks
+        checks, new = [ping.check for ping in pings], self._new
+        if len(checks) < FEW:
+            self._waiting = dict.fromkeys(checks) | self._waiting
+            for check in checks:
+                new.pop(check, None)
+        else:
+            for check in checks:
+                new[check] = new.get(check, 0) + 1
+                if new[check] >= MANY:
+                    del new[check]
+                    self._waiting[check] = None
+        found = list(self._waiting)[:FEW]
+        for check in found:
+            del self._waiting[check]
+        return found
 
 
 def add(connection: sqlite3.Connection, pings: Sequence[Ping], prune: Sequence[str], *, once: bool = False) -> None:
     """Add pings. prune: of these checks the newest 1,000 are kept, and the last success. once: not those that are there."""
-    connection.executemany(_ADD_ONCE if once else _ADD, [ping_row(ping) for ping in pings])
-    connection.executemany(_PRUNE, [(check,) for check in prune])
+    rows = [ping_row(ping) for ping in pings]
+    if once:
+        connection.executemany(_ADD_ONCE, rows)
+    else:
+        for start in range(0, len(rows), AT_ONCE):
+            part = rows[start : start + AT_ONCE]
+            connection.execute(_adding(len(part)), [value for row in part for value in row])
+    if prune:
+        connection.execute(_PRUNE, (json.dumps(sorted(set(prune))),))
+
+
+@cache
+def _adding(count: int) -> str:
+    """The statement for so many rows."""
+    return f"insert into ping ({WHOLE}) values {', '.join([_SLOTS] * count)}"
 
 
 def newest(connection: sqlite3.Connection, check: str, limit: int, columns: str = COLUMNS) -> list[Ping]:

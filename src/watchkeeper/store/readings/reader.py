@@ -18,7 +18,7 @@ from watchkeeper.store.readings.folding import SQLITE
 from watchkeeper.store.readings.rollup_rows import RollupRows
 from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of
 from watchkeeper.store.readings.schema import STATES, refuse_newer, unusable, version_of
-from watchkeeper.store.readings.writer import read_settled
+from watchkeeper.store.readings.settled_text import settled_of
 
 
 class ReadingsReader(RollupRows):
@@ -34,6 +34,7 @@ class ReadingsReader(RollupRows):
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._rows_read: _Kept = {}
 
     def flips(self, after: int, limit: int = 200) -> list[Flip]:
         """Flips with seq > after, oldest first."""
@@ -72,7 +73,10 @@ class ReadingsReader(RollupRows):
     def settled(self) -> dict[str, Settled]:
         """The settled state of every check the watch has ever known; removed checks stay until they are replaced."""
         with self._asking() as connection:
-            return read_settled(connection) if connection is not None else {}
+            if connection is None:
+                return {}
+            self._rows_read = kept = read_rows(connection, self._rows_read)
+            return {key: settled for key, (_row, settled) in kept.items()}
 
     def latest(self) -> dict[str, Judged]:
         """The newest reading of every check."""
@@ -132,3 +136,16 @@ class ReadingsReader(RollupRows):
             self._open.append(connection)
         self._local.connection = connection
         return connection
+
+
+_Kept = dict[str, tuple[tuple[Any, ...], Settled]]
+
+
+def read_rows(connection: sqlite3.Connection, known: _Kept) -> _Kept:
+    """The settled state of every check with the row it was read from; a row that is as before is not read again."""
+    found: _Kept = {}
+    query = "select check_key, state, since, recent, good_in_row, reason from state"
+    for row in connection.execute(query).fetchall():
+        before = known.get(row[0])
+        found[row[0]] = before if before is not None and before[0] == row else (row, settled_of(*row[1:]))
+    return found

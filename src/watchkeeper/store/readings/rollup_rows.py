@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from watchkeeper.core.checks import Judged, Reading, State, Verdict
-from watchkeeper.core.readings.folding import numbers_in, unpack_samples
-from watchkeeper.core.readings.rollup import DAY_S, HOUR_S, Rollup, Sample, sketch_in, unpack_rollup
+from watchkeeper.core.readings.folding import first_time, numbers_in, unpack_samples
+from watchkeeper.core.readings.rollup import DAY_S, HOUR_S, Rollup, Sample, sketch_of_all, unpack_rollup
 from watchkeeper.core.readings.sketch import Sketch, merged, sketch_of
 from watchkeeper.store.readings.folding import Dialect
 from watchkeeper.store.readings.rows import readings_of
@@ -28,8 +28,12 @@ select -1, data, cast(null as double precision), null from {w}day where check_id
 union all select -1, data, null, null from {w}hour where check_id = ? and hour >= ? and hour < ?
 union all select -1, data, null, null from {w}hour where check_id = ? and hour >= ? and hour < ?
 union all select hour, data, null, null from {w}blob where check_id = ? and hour in (?, ?)
-union all select -1, null, latency, case when vals like ? then vals end from {w}reading
+union all select -1, null, case when error is null then latency end, case when vals like ? then vals end from {w}reading
   where check_id = ? and at >= ? and at < ?%s
+"""
+_FIRST_KEPT = """
+select n.id, (select min(at) from {w}reading where check_id = n.id), (select min(hour) from {w}blob where check_id = n.id),
+  (select min(day) from {w}day where check_id = n.id) from {w}name n where n.text = ?
 """
 _FIRST, _LAST = -(2**31), 2**31 - 1
 _EVER_S = 7e12
@@ -79,21 +83,18 @@ class RollupRows:
 
     def first_reading(self, check: str) -> float | None:
         """The time of the oldest reading of a check that is known, to the day where only a roll-up is left of it."""
-        number = self._number(check)
-        if number is None:
-            return None
-        query = "select min(at) from {w}reading where check_id = ?"
-        times = [at for (at,) in self._rows(query, (number,)) if at is not None]
-        for table, unit, length in (("blob", "hour", HOUR_S), ("day", "day", DAY_S)):
-            query = f"select min({unit}) from {{w}}{table} where check_id = ?"
-            oldest = next((first for (first,) in self._rows(query, (number,))), None)
-            if oldest is not None and (not times or (oldest + 1) * length <= min(times)):
-                times.append(self._first_of(number, oldest) if table == "blob" else oldest * float(length))
-        return min(times, default=None)
+        for number, raw, hour, day in self._rows(_FIRST_KEPT, (check,)):
+            times = [] if raw is None else [raw]
+            if hour is not None and (raw is None or (hour + 1) * HOUR_S <= raw):
+                times.append(self._first_of(number, hour))
+            if day is not None and (not times or (day + 1) * DAY_S <= min(times)):
+                times.append(day * float(DAY_S))
+            return min(times, default=None)
+        return None
 
     def _first_of(self, number: int, hour: int) -> float:
         query = "select data from {w}blob where check_id = ? and hour = ?"
-        return next((unpack_samples(bytes(data))[0].at for (data,) in self._rows(query, (number, hour))), hour * 3600.0)
+        return next((first_time(bytes(data)) for (data,) in self._rows(query, (number, hour))), hour * 3600.0)
 
     def days(self, check: str, since: float, until: float) -> list[tuple[float, Rollup]]:
         """(start, roll-up) of the UTC days that begin within [since, until), oldest first."""
@@ -116,41 +117,26 @@ class RollupRows:
         before, after = (first_hour, last_hour), (0, 0)
         if last_day > first_day:
             before, after = (first_hour, first_day * 24), (last_day * 24, last_hour)
-        cut = {int(since // HOUR_S), int(until // HOUR_S)} - set(range(first_hour, last_hour))
+        cut = {hour for hour in (int(since // HOUR_S), int(until // HOUR_S)) if not first_hour <= hour < last_hour}
         cuts = (*cut, *(-2,) * (2 - len(cut)))
         own = "" if name == "latency" else " and vals is not null"
-        like = f'%"{name}":%'
-        values = (
-            number,
-            first_day,
-            last_day,
-            number,
-            *before,
-            number,
-            *after,
-            number,
-            *cuts,
-            like,
-            number,
-            since,
-            until,
-        )
-        parts: list[Sketch | None] = []
-        raw: list[float] = []
+        days, hours = (number, first_day, last_day), (number, *before, number, *after)
+        values = (*days, *hours, number, *cuts, f'%"{name}":%', number, since, until)
+        rollups: list[bytes] = []
+        numbers: list[float] = []
         for hour, data, latency, vals in self._rows(_SKETCHES % own, values):
             if data is None:
                 value = unpack_values(vals).get(name) if vals else latency if name == "latency" else None
                 if type(value) is float or type(value) is int:
-                    raw.append(float(value))
+                    numbers.append(float(value))
             elif hour >= 0:
-                cut = cut - {hour}
-                parts.append(sketch_of(numbers_in(bytes(data), name, since, until)))
+                cut.discard(hour)
+                numbers += numbers_in(bytes(data), name, since, until)
             else:
-                parts.append(sketch_in(bytes(data), name))
-        parts += [
-            sketch_in(bytes(data), name) for hour in cut for data in self._hour(number, hour) if hour * HOUR_S < until
-        ]
-        return merged([part for part in (*parts, sketch_of(raw)) if part is not None])
+                rollups.append(bytes(data))
+        rollups += [bytes(data) for hour in cut for data in self._hour(number, hour) if hour * HOUR_S < until]
+        together = sketch_of_all(rollups, name)
+        return merged((together, sketch_of(numbers))) if numbers else together
 
     def _hour(self, number: int, hour: int) -> list[bytes]:
         """The roll-up of an hour that is cut by an end, when its readings are not kept any more."""

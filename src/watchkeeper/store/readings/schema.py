@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from watchkeeper.core.checks import State, Value
 from watchkeeper.core.errors import Invalid
 from watchkeeper.store.readings import ping_schema, rollup_schema
@@ -52,7 +54,9 @@ NUMBERS = {state: number for number, state in enumerate(STATES)}
 LETTERS = {State.OK: "O", State.WARN: "W", State.CRIT: "C", State.UNKNOWN: "U"}
 STATE_OF_LETTER = {letter: state for state, letter in LETTERS.items()}
 
-_NEVER_STORED = frozenset({"body"})
+_NEVER_STORED = "body"
+_AS_THEY_ARE = frozenset({int, bool, type(None)})
+_encode = msgspec.json.Encoder().encode  # a tenth of the time of json.dumps, for every reading there is
 _TEXT_LIMIT = 400
 
 
@@ -89,8 +93,17 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
 
 def pack_values(values: Mapping[str, Value]) -> str | None:
     """Values as JSON, without the body of an answer and with long texts cut; None when there are none."""
-    kept = {name: _short(value) for name, value in values.items() if name not in _NEVER_STORED}
-    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False) if kept else None
+    kept = {
+        name: value if type(value) in _AS_THEY_ARE else _short(value)
+        for name, value in values.items()
+        if name != _NEVER_STORED
+    }
+    if not kept:
+        return None
+    try:
+        return _encode(kept).decode()
+    except ValueError:  # half a character pair: no database takes it
+        return json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def unpack_values(text: str | None) -> dict[str, Value]:

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
-from watchkeeper.core.checks.values import NO_ROWS, Rows, Settled
+from watchkeeper.core.checks.values import NO_ROWS, Rows, Settled, State
 from watchkeeper.store.readings.schema import LETTERS, NUMBERS, STATE_OF_LETTER, STATES
 
 
@@ -30,7 +31,7 @@ def text_of(settled: Settled) -> str:
 def settled_of(state: int, since: float, recent: str, good_in_row: int, reason: str) -> Settled:
     """The settled state of a row."""
     letters, _, rest = recent.partition(" ")
-    window = tuple(STATE_OF_LETTER[letter] for letter in letters)
+    window = _window(letters)
     if not rest:
         return Settled(STATES[state], since, window, good_in_row, reason)
     more = json.loads(rest)
@@ -39,3 +40,9 @@ def settled_of(state: int, since: float, recent: str, good_in_row: int, reason: 
         STATES[state], since, window, good_in_row, reason, Rows(*rows) if rows else NO_ROWS, tuple(more.get("turns", ())),
         more.get("flapping"), STATES[by_rules] if by_rules is not None else None,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _window(letters: str) -> tuple[State, ...]:
+    """Most checks have one of a few windows, which is then one and the same."""
+    return tuple(STATE_OF_LETTER[letter] for letter in letters)

@@ -78,6 +78,8 @@ class ReadingsWriter(RollupRows):
             raise
         self._full = False
         self._pruning = ping_rows.Pruning()
+        # what probes read of pings does not wait for a commit under way, and no commit for them
+        self._beside, self._reading = _beside(path), threading.Lock()
         self._written = 0
 
     def _prepare(self, path: Path) -> None:
@@ -178,8 +180,8 @@ class ReadingsWriter(RollupRows):
 
     def pings(self, check: str, limit: int = 200) -> list[Ping]:
         """The newest pings of a check, oldest first, without their bodies."""
-        with self._lock:
-            return ping_rows.newest(self._connection, check, limit)
+        with self._reading:
+            return ping_rows.newest(self._beside, check, limit)
 
     def put_alerts(self, alerts: Sequence[Alert], now: float) -> None:
         """Replace what was known of these alerts, in one durable commit."""
@@ -188,21 +190,21 @@ class ReadingsWriter(RollupRows):
 
     def alerts(self, check: str) -> list[Alert]:
         """Every alert that is known of a check."""
-        with self._lock:
-            return ping_rows.alerts_of(self._connection, check)
+        with self._reading:
+            return ping_rows.alerts_of(self._beside, check)
 
     def last_ping(self, check: str) -> tuple[Ping | None, Ping | None]:
         """(last success, last ping of any status)."""
         query = f"select {ping_rows.COLUMNS} from ping where check_key = ? {{}} order by at desc, id desc limit 1"
-        with self._lock:
-            success = self._connection.execute(query.format("and status = 'success'"), (check,)).fetchone()
-            newest = self._connection.execute(query.format(""), (check,)).fetchone()
+        with self._reading:
+            success = self._beside.execute(query.format("and status = 'success'"), (check,)).fetchone()
+            newest = self._beside.execute(query.format(""), (check,)).fetchone()
         return Ping(*success) if success else None, Ping(*newest) if newest else None
 
     def first_seen(self, check: str, now: float) -> float:
         """When the watch first knew this heartbeat; `now` when that is now."""
-        with self._lock:
-            row = self._connection.execute("select at from seen where check_key = ?", (check,)).fetchone()
+        with self._reading:
+            row = self._beside.execute("select at from seen where check_key = ?", (check,)).fetchone()
         if row is not None:
             return float(row[0])
         with self._transaction():
@@ -212,7 +214,10 @@ class ReadingsWriter(RollupRows):
     def prune(self, slice_rows: int = 4000) -> int:
         """Delete a slice of the oldest raw readings when there are more than `keep_rows`; how many went."""
         with self._transaction():
-            first, last = self._connection.execute("select min(rowid), max(rowid) from reading").fetchone()
+            query = (
+                "select (select min(rowid) from reading), (select max(rowid) from reading)"  # both at once read it all
+            )
+            first, last = self._connection.execute(query).fetchone()
             if first is None or last - first < self._keep_rows:
                 return 0
             query = "delete from reading where rowid < ? and rowid < ?"
@@ -220,7 +225,8 @@ class ReadingsWriter(RollupRows):
 
     def close(self) -> None:
         """End the connection; the write-ahead log is folded into the file."""
-        with self._lock:
+        with self._lock, self._reading:
+            self._beside.close()  # the last one to go folds the log, and it may not write
             self._connection.close()
 
     @contextmanager
@@ -269,6 +275,14 @@ class ReadingsWriter(RollupRows):
             ),
         )
         return int(cursor.lastrowid or 0)
+
+
+def _beside(path: Path) -> sqlite3.Connection:
+    """A second connection, for reading."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+    for pragma in ("query_only = on", "cache_size = -500"):
+        connection.execute(f"pragma {pragma}")
+    return connection
 
 
 def _state_row(key: str, settled: Settled, judged: Judged | None) -> tuple[object, ...]:

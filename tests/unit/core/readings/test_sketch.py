@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper.core.readings.folding import numbers_in, pack_samples, unpack_samples
+from watchkeeper.core.readings.folding import first_time, numbers_in, pack_samples, unpack_samples
 from watchkeeper.core.readings.rollup import (
     Rollup,
     Sample,
@@ -17,7 +17,7 @@ from watchkeeper.core.readings.rollup import (
     pack_rollup,
     rollup_of,
     seconds_by_state,
-    sketch_in,
+    sketch_of_all,
     unpack_rollup,
 )
 from watchkeeper.core.readings.sketch import ERROR, SMALLEST, Sketch, merged, pack, sketch_of, unpack
@@ -110,11 +110,19 @@ SAMPLES = st.lists(
 ).map(lambda samples: sorted(samples, key=lambda sample: sample.at))
 
 
+def test_numbers_near_the_end_of_what_floats_hold_stop_nothing() -> None:
+    large = sketch_of([1.7e308, 1.6e308, -1.0])
+    both = merged([large, large, sketch_of([-1.7e308, -1.7e308, -1.6e308])])
+    assert (large.count, both.count, both.low, both.high) == (3, 9, -1.7e308, 1.7e308)
+    assert unpack(pack(both)).count == 9
+
+
 @settings(deadline=None)
 @given(SAMPLES)
 def test_folded_readings_come_back_exactly(samples: list[Sample]) -> None:
     found = unpack_samples(pack_samples(samples))
     assert found == samples
+    assert first_time(pack_samples(samples)) == samples[0].at
     assert [[type(value) for value in each.values.values()] for each in found] == [
         [type(each.values[name]) for name in sorted(each.values)] for each in samples
     ]
@@ -150,9 +158,20 @@ def test_a_roll_up_of_parts_is_the_roll_up_of_all(samples: list[Sample], cut: in
         found = unpack_rollup(data)
         assert (found.counts, found.errors, set(found.sketches)) == (whole.counts, whole.errors, set(whole.sketches))
         for name, sketch in whole.sketches.items():
-            single = sketch_in(data, name)
-            assert single is not None and single.percentile(0.9) == sketch.percentile(0.9)
-        assert sketch_in(data, "nothing") is None
+            assert sketch_of_all([data], name).percentile(0.9) == sketch.percentile(0.9)
+        assert sketch_of_all([data], "nothing") == Sketch()
+    packed = [pack_rollup(part, small) for part in parts for small in (True, False)]
+    for name, sketch in whole.sketches.items():
+        twice = sketch_of_all(packed, name)
+        one_by_one = merged([each.sketches[name] for each in (*parts, *parts) if name in each.sketches])
+        assert (twice.count, twice.zeros, twice.low, twice.high) == (
+            2 * sketch.count,
+            2 * sketch.zeros,
+            sketch.low,
+            sketch.high,
+        )
+        assert (twice.positive, twice.negative) == (one_by_one.positive, one_by_one.negative)
+        assert twice.total == pytest.approx(2 * sketch.total, abs=1e-6)
 
 
 def test_seconds_are_those_that_somebody_saw() -> None:
