@@ -144,7 +144,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         ),
         "POST /incidents/{number}/tasks": Words(
             "something to be done because of it, also after its end. `due_at`: UTC text with Z",
-            "`task`: [a task](#task)",
+            "`task`: [a task](#task-of-an-incident)",
         ),
         "POST /incidents/{number}/links": Words(
             "`target`: a web address, or `run 12`, `entry 3`, `incident 7`; the same target again gives the link "
@@ -153,7 +153,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         ),
         "GET /incidents/tasks": Words(
             "what is still to be done because of incidents; `all`: also what is done",
-            "`tasks`: list of [tasks](#task), oldest first",
+            "`tasks`: list of [tasks](#task-of-an-incident), oldest first",
         ),
         "POST /incidents/tasks/{number}": Words(
             "tick a task by its own number; `done` false takes the tick back",
@@ -243,7 +243,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         ),
         "GET /oncall/{name}/shifts": Words(
             "the shifts of one schedule for so many days (at most 732)",
-            "`shifts`: list of [shifts](#shift)",
+            "`shifts`: list of [shifts](#on-call-shift)",
         ),
         "GET /oncall/gaps": Words(
             "when a schedule that a policy asks has nobody, within so many days (at most 400)",
@@ -408,24 +408,254 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
     },
     "The operations log": {
         "GET /log": Words(
-            "`text`: only entries that hold it",
-            "`entries`: list of [entries](#entry), newest first",
+            "`q`: a question such as `severity>=high since:30d`, or `@NAME` for a saved one; `text`: only entries that "
+            "hold it; `limit`: at most 500; `before`: only numbers below",
+            "`entries`: list of [entries](#entry), newest first; `question`: as it was understood; `total`: how many "
+            "there are, null when text is asked for; `more`: the number to go on `before`, null at the end",
         ),
         "GET /log/{number}": Words(
-            "one entry",
-            "`entry`: [an entry](#entry)",
+            "one entry and what was said about it since",
+            "`entry`: [an entry](#entry), and in full those of its thread (`thread_entries`), `corrections` and "
+            "`statuses`, oldest first",
         ),
         "POST /log": Words(
-            "write one; `corrects`: the number of an earlier one",
-            "`entry`",
+            "write one; an operator or an agent. `body`: text of the section Change; `fields`: `label`, `text`; "
+            "`sections`: `heading`, `text`; `attachments`: `name` and, in base64, `content`, at most 10 MB each; "
+            "`corrects`: the number of an earlier one; `at`: when it happened, now when empty; `markdown`: a filled "
+            "template, to which the other fields add",
+            "`entry`: [as it was written](#written-entry)",
         ),
-        "GET /log/verify": Words(
-            "recompute the chain",
-            "`verification`: [what the chain says](#verification)",
+        "POST /log/{number}/correct": Words(
+            "write one that puts an older one right, with the same fields; what it does not say is as it was there",
+            "`entry`: [the new one](#written-entry)",
+        ),
+        "POST /log/{number}/reply": Words(
+            "write one into the thread of another, with the same fields",
+            "`entry`: [the new one](#written-entry)",
+        ),
+        "POST /log/{number}/status": Words(
+            "another status of an entry, by a new one that says `why`; refused when it has that status",
+            "`entry`: [the new one](#written-entry)",
+        ),
+        "GET /log/{number}/attachments/{name}": Words(
+            "a file that is attached to an entry, by its name or its place from 1, checked against its digest",
+            "its bytes, to be kept as a file; 400 when the entry has no such file",
+        ),
+        "GET /log/template": Words(
+            "the template of an entry as Markdown, and the words of the team. `title`: what to fill in",
+            "`template`: `text`, and the `vocabulary` with `types`, `severities` (worst first) and `statuses`, each "
+            "with `name`, `aliases` and `means`",
+        ),
+        "GET /log/queries": Words(
+            "questions that are saved for the team",
+            "`queries`: list of `name`, `question` and `by` (empty: it stands in watchkeeper.yaml), by name",
+        ),
+        "POST /log/queries": Words(
+            "save a question for the team, or drop it when `question` is empty; an operator only. One of "
+            "watchkeeper.yaml cannot be changed here",
+            "`queries`: all of them",
+        ),
+        "POST /log/index": Words(
+            "make what the log is asked by anew from the log itself; an operator only",
+            "`index`: `entries`, how many there are",
+        ),
+        "POST /log/import": Words(
+            "the body is the document as it is, at most 64 MiB; an operator or an agent. With `dry_run` nothing is "
+            "written. `name`: under which it is known; `zone`: for times without one; `repair`: damaged characters; "
+            "`redact`: known secrets, else a document that holds one is refused; `update`: what differs becomes "
+            "corrections. A call writes at most 2000 entries: repeat it while `left` is not 0",
+            "`import`: [what was found and done](#import)",
+        ),
+        "GET /log/daily": Words(
+            "the operations document of a day of the team: `2026-11-21`, `yesterday`, or today without `date`",
+            "`daily`: [the document](#daily-document)",
+        ),
+        "GET /log/daily.md": Words(
+            "the same document",
+            "Markdown",
+        ),
+        "GET /log/issues": Words(
+            "the issues of a day, by number; a number that was given once stays",
+            "`issues`: list of [issues](#issue)",
+        ),
+        "GET /log/digest": Words(
+            "what was logged in the `period` (day, week or month) in which `date` lies; now without it",
+            "`digest`: [the digest](#digest)",
+        ),
+        "GET /log/compliance": Words(
+            "who changed what in the `period` in which `date` lies, approved by whom and proven how",
+            "`compliance`: `name`, `since`, `until`, `changes`, list of [changes as logged](#logged-change); "
+            "how many have no gaps (`complete`), and the same as `markdown`",
+        ),
+        "GET /log/compliance.csv": Words(
+            "the same as a table with a header",
+            "comma-separated values",
         ),
         "GET /log/export": Words(
             "the rendered log",
             "the whole log as Markdown",
+        ),
+    },
+    "The log, kept and proven": {
+        "GET /log/verify": Words(
+            "recompute the chain and compare it with what is known outside. `anchor`: one more, as `NUMBER HASH`, that "
+            "you were told",
+            "`verification`: [what the chain says](#verification)",
+        ),
+        "GET /log/head": Words(
+            "the last entry, which proves all before it",
+            "`head`: `number` (0: the log is empty), `hash`, and as `trailer` the line for a commit that anchors it",
+        ),
+        "GET /log/anchors": Words(
+            "heads of the chain that are kept outside: in commits, and the last one that the webhook took",
+            "`anchors`: list of [anchors](#anchor), newest first",
+        ),
+        "GET /log/chain": Words(
+            "the entries behind number `after` as a file that proves itself; `limit`: at most 500",
+            "JSON lines. Header `X-Next-After`: where to go on, 0 behind the last",
+        ),
+        "POST /log/chain/parts": Words(
+            "a part of such a file that is to be imported; an admin only. `offset`: its first byte, 0 begins anew",
+            "`received`: how many bytes are there now",
+        ),
+        "POST /log/chain/import": Words(
+            "make the received file the log, which must be empty; an admin only. `digest`: sha256 of the whole. A chain "
+            "that does not hold is refused, and nothing is kept",
+            "`verification`: [what the chain says](#verification)",
+        ),
+        "POST /log/archive": Words(
+            "move what was kept long enough for its severity into `docs/archive` of the ops repo; an admin only, except "
+            "with `dry_run`",
+            "`archives`: list of [archives](#archive); `dry_run`; `policy`: how long entries are kept, in words",
+        ),
+        "GET /log/holds": Words(
+            "legal holds, also those that ended: what they hold is neither archived nor purged",
+            "`holds`: list of [holds](#hold), oldest first",
+        ),
+        "POST /log/holds": Words(
+            "hold `entries` (`1-40,43`), all that `query` finds now and later, or both; an approver only",
+            "`hold`: [the hold](#hold)",
+        ),
+        "POST /log/holds/{number}/release": Words(
+            "end a hold by the number of its entry; an admin only",
+            "`hold`: [the hold](#hold)",
+        ),
+        "GET /log/{number}/purge": Words(
+            "what a purge would take away; an admin only. Refused under a hold, and for entries about the log itself",
+            "`purge`: the `entry` with `number`, `at`, `title`, `digest` and `archived` (its file, or empty), and as "
+            "`elsewhere` sentences about what a purge does not reach",
+        ),
+        "POST /log/{number}/purge": Words(
+            "take the text of an entry away for ever, also from the archive; an admin only, and it needs `why`. A new "
+            "entry says so",
+            "`purge`: the `entry` with `number`, `digest` and `named_by` (the new one), and `elsewhere` as before",
+        ),
+    },
+    "Tasks": {
+        "GET /tasks": Words(
+            "what is open, of entries, incidents and shifts. `mine`: the caller's; `owner`: of this one; `due`: only "
+            "what is due; `ended`: what ended in the last 30 days instead; `entry`: all of this entry, also what ended",
+            "`tasks`: list of [tasks](#task), due first",
+        ),
+        "POST /tasks": Words(
+            "something to do; an operator or an agent. `due`: a date, a length such as `48h`, or words such as `next "
+            "monday`; `check` with `stays_s`: done by itself once that check stayed OK so long, 1 minute to 366 days",
+            "`task`: [the task](#task)",
+        ),
+        "GET /tasks/{number}": Words(
+            "one task",
+            "`task`: [a task](#task)",
+        ),
+        "GET /tasks/{number}/draft": Words(
+            "the entry that would tell of it, to be sent to `/log`; refused when the task is over",
+            "`draft`: [the entry](#draft-of-a-task)",
+        ),
+        "POST /tasks/{number}/done": Words(
+            "tick it; an operator, and for a task of no incident an agent too. `entry`: the one that tells how it ended; "
+            "`done` false takes the tick back",
+            "`task`",
+        ),
+        "POST /tasks/{number}/drop": Words(
+            "nobody will do it; an operator only, and it needs `why`",
+            "`task`",
+        ),
+        "POST /tasks/{number}/assign": Words(
+            "say whose it is; the caller's when `owner` is empty. An operator, and an agent may take one",
+            "`task`",
+        ),
+        "POST /tasks/{number}/due": Words(
+            "another date, written as above, or none when empty; an operator only",
+            "`task`",
+        ),
+        "POST /tasks/{number}/check": Words(
+            "the check that is shown with it, none when empty; with `stays_s` it is done once that check stayed OK so "
+            "long. An operator only",
+            "`task`",
+        ),
+    },
+    "Shifts": {
+        "GET /shifts": Words(
+            "`limit`: at most 200; `before`: only numbers below; `person`: only of this one",
+            "`shifts`: list of [shifts](#shift), newest first",
+        ),
+        "POST /shifts": Words(
+            "begin the caller's shift and answer its checklist; an operator or an agent. 409 when he has one",
+            "`shift`: [a shift](#whole-shift)",
+        ),
+        "GET /shifts/current": Words(
+            "the caller's own shift, and the hand-over that waits for him",
+            "`shift`: [a shift](#whole-shift), or null; `waiting`: [the shift that was handed over](#shift), or null",
+        ),
+        "GET /shifts/{number}": Words(
+            "one shift",
+            "`shift`: [a shift](#whole-shift)",
+        ),
+        "GET /shifts/evidence/{number}": Words(
+            "the full text of some evidence, as the `evidence` of items and notes says",
+            "plain text. Header `X-Digest`: `sha256=` and its digest",
+        ),
+        "POST /shifts/look": Words(
+            "answer the checklist anew; what was signed stays, unless what it was signed for has changed. `shift`, here "
+            "and below: the caller's own without it, and an approver may act in another's",
+            "`shift`: [a shift](#whole-shift)",
+        ),
+        "POST /shifts/tick": Words(
+            "sign an item that people answer, counted from 1; or say of any why it is `missing`",
+            "`shift`: [a shift](#whole-shift)",
+        ),
+        "POST /shifts/sign": Words(
+            "sign off the checklist; refused while an item is open",
+            "`shift`: [a shift](#whole-shift)",
+        ),
+        "POST /shifts/notes": Words(
+            "report. `kind`: progress, blocker, next, ready or note; `evidence`: its full text is kept; `ready_for`: "
+            "what the caller stands by for",
+            "`note`: [the note](#note-of-a-shift)",
+        ),
+        "POST /shifts/notes/{number}/over": Words(
+            "a blocker is over",
+            "`note`: [the note](#note-of-a-shift)",
+        ),
+        "POST /shifts/standby": Words(
+            "stand by, ready for these; `standby` false: at work again. It counts as a report",
+            "`shift`: [a shift](#whole-shift)",
+        ),
+        "POST /shifts/tasks": Words(
+            "work on a task: on the open one of number `task`, or on a new one of these words. The one before is paused",
+            "`task`: [the task](#task)",
+        ),
+        "POST /shifts/tasks/finish": Words(
+            "the `task` is done; without a number the one at work",
+            "`task`: [the task](#task)",
+        ),
+        "POST /shifts/end": Words(
+            "hand over `to` somebody, or to whoever comes next; writes an entry with all that was done and is open. "
+            "`said`: last words",
+            "`shift`: [a shift](#whole-shift)",
+        ),
+        "POST /shifts/accept": Words(
+            "take the hand-over that waits for the caller, or that of `shift`; writes an entry",
+            "`shift`: [the shift that was handed over](#shift)",
         ),
     },
     "Heartbeats, keys, alerts": {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from watchkeeper.core.log.keeping import purge_entry
 from watchkeeper.core.log.query import Selection, holds, parse, says, select
 from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.log.vocabulary import Vocabulary
+from watchkeeper.services.log.questions import catch_up
 from watchkeeper.services.ports import Session
 from watchkeeper.store.writer import Store
 
@@ -93,6 +95,13 @@ def expected(written: list[Draft], selection: Selection) -> list[int]:
     return [row.number for row in sorted(found, key=lambda row: (-row.at, -row.number))]
 
 
+def append(store: Store, written: Sequence[Draft]) -> list[Entry]:
+    """Append, and let the index catch up, as whoever asks does."""
+    entries = store.write(lambda session: [session.append_entry(draft) for draft in written])
+    catch_up(store)
+    return entries
+
+
 def ask(session: Session, selection: Selection, limit: int = 500) -> list[int]:
     return [entry.number for entry in session.asked_entries(selection, limit)]
 
@@ -104,7 +113,7 @@ def selection_of(text: str) -> Selection:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_database_answers_as_the_rules_do(store: Store, seed: int) -> None:
     written = drafts(seed)
-    store.write(lambda session: [session.append_entry(draft) for draft in written])
+    append(store, written)
     answers = {}
     with store.read() as session:
         for question in QUESTIONS:
@@ -121,7 +130,7 @@ def test_the_database_answers_as_the_rules_do(store: Store, seed: int) -> None:
 
 def test_pages_follow_each_other_without_gap_or_double(store: Store) -> None:
     written = drafts(7, 60)
-    store.write(lambda session: [session.append_entry(draft) for draft in written])
+    append(store, written)
     for question in ("", "worker", "severity>=medium"):
         selection = selection_of(question)
         found: list[int] = []
@@ -131,36 +140,53 @@ def test_pages_follow_each_other_without_gap_or_double(store: Store) -> None:
         assert found == expected(written, selection)
 
 
-def test_an_entry_and_its_index_are_one_act(store: Store) -> None:
-    def half(session: Session) -> None:
-        session.append_entry(drafts(1, 1)[0])
-        raise RuntimeError("the power went")
-
-    with pytest.raises(RuntimeError):
-        store.write(half)
+def test_the_index_follows_the_log_and_catches_up_before_it_is_asked(store: Store) -> None:
+    written = drafts(5, 40)
+    for draft in written[:10]:
+        store.write(lambda session, draft=draft: session.append_entry(draft))
     with store.read() as session:
-        assert session.entry_count() == 0 and session.asked_count(Selection()) == 0
+        assert not session.is_log_indexed() and ask(session, Selection()) == []
+    assert store.write(lambda session: session.index_log(4)) is False  # in pieces
+    append(store, written[10:])
+    with store.read() as session:
+        assert session.is_log_indexed()
+        assert ask(session, Selection()) == expected(written, Selection())
 
 
-def test_a_failing_index_undoes_the_entry(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_that_fails_costs_no_entry_and_is_made_up_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from watchkeeper.store import log_index
 
     def fails(*_: object) -> None:
         raise RuntimeError("no room")
 
-    def goes_on(session: Session) -> None:  # the work does not even look at the failure
-        try:
-            session.append_entry(drafts(1, 1)[0])
-        except RuntimeError:
-            session.set_setting("went", "on")
-
+    written = drafts(1, 3)
     monkeypatch.setattr(log_index, "_write", fails)
-    with pytest.raises(Exception, match=r"undid|rollback|transaction"):
-        store.write(goes_on)
+    with pytest.raises(RuntimeError, match="no room"):
+        append(store, written)
     monkeypatch.undo()
+    assert store.verify_log().entries == 3
+    catch_up(store)
     with store.read() as session:
-        assert session.entry_count() == 0 and session.setting("went") is None
-    assert store.verify_log().ok
+        assert ask(session, Selection()) == expected(written, Selection())
+
+
+def test_several_let_the_index_catch_up_at_once(store: Store) -> None:
+    written = drafts(9, 60)
+    store.write(lambda session: [session.append_entry(draft) for draft in written])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: catch_up(store), range(8)))
+    with store.read() as session:
+        assert ask(session, Selection()) == expected(written, Selection())
+
+
+def test_what_is_purged_before_it_was_indexed_is_not_found_by_its_words(store: Store) -> None:
+    secret = Draft(NOW, "Hush", "the secret", "ana", tags=("hush",))
+    entry = store.write(lambda session: session.append_entry(secret))
+    store.write(lambda session: session.name_entry(purge_entry(1, entry.digest, "held a password", "ana", NOW)))
+    catch_up(store)
+    with store.read() as session:
+        assert ask(session, selection_of("tag:hush")) == ask(session, selection_of("type:hush")) == []
+        assert ask(session, selection_of("is:gone")) == [1]
 
 
 def test_entries_from_before_the_index_are_found(store: Store) -> None:
@@ -183,7 +209,7 @@ def test_what_was_said_about_entries(store: Store) -> None:
         replace(plain, thread=1),
         replace(plain, corrects=1),
     ]
-    store.write(lambda session: [session.append_entry(draft) for draft in (plain, *later)])
+    append(store, [plain, *later])
     with store.read() as session:
         links = session.entry_links([1, 2])
         assert (links[1].corrected_by, links[1].status_by, links[1].answered_by) == ((2, 5), (3,), (4,))
@@ -225,7 +251,7 @@ def tamper() -> Callable[[Store, str], None]:
 
 def test_words_that_databases_cannot_hold_do_no_harm(store: Store) -> None:
     odd = Draft(NOW, "No\x00te", "nul \x00 and \ud800", "an\x00a", tags=("t\x00", "\ud800"), facts={"service": "s\x00"})
-    entry: Entry = store.write(lambda session: session.append_entry(odd))
+    (entry,) = append(store, [odd])
     with store.read() as session:
         assert ask(session, selection_of("operator:an\x00a")) == [entry.number]
         assert ask(session, Selection(words=(("nul", False),))) == [entry.number]
@@ -238,7 +264,9 @@ def test_a_purge_leaves_nothing_to_be_found(store: Store) -> None:
         return [session.append_entry(each) for each in (secret, Draft(NOW, "Note", "x", "ben", attachments=files[1:]))]
 
     entry, other = store.write(work)
+    catch_up(store)
     store.write(lambda session: session.name_entry(purge_entry(1, entry.digest, "held a password", "ana", NOW)))
+    catch_up(store)
     with store.read() as session:
         for question in ("tag:hush", "type:hush", "service:shop", '"the secret"'):
             assert ask(session, selection_of(question)) == [], question

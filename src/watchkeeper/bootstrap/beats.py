@@ -61,6 +61,7 @@ class Beats:
             ("unlogged", EXPIRIES_S, app.unlogged.beat),
             ("shifts", TASKS_S, app.shifts.beat),
             ("log document", DOCUMENT_S, app.log_document.beat),
+            ("log index", KEEPING_S, app.log_questions.catch_up),
             ("log keeping", KEEPING_S, app.log_keeping.beat),
             ("log anchor", ANCHOR_S, app.log_anchors.beat),
             ("windows", WINDOWS_S, app.window_beat.beat),

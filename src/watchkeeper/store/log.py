@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from watchkeeper.core.errors import Invalid, NotFound
 from watchkeeper.core.log import chain
@@ -51,7 +50,7 @@ def _append(using: str, draft: Draft) -> Entry:
     connection.ensure_connection()
     sqlite = connection.vendor == "sqlite"
     with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
-        _lock(connection, cursor)
+        take_turn(using, cursor)
         cursor.execute(_HEAD)
         number, previous = cursor.fetchone() or (0, chain.GENESIS)
         entry, body = chain.chained(draft, number + 1, previous)
@@ -61,9 +60,9 @@ def _append(using: str, draft: Draft) -> Entry:
     return entry
 
 
-def _lock(connection: BaseDatabaseWrapper, cursor: Any) -> None:
-    """PostgreSQL has no immediate transactions: appenders of several processes take turns by an advisory lock."""
-    if connection.vendor == "postgresql":
+def take_turn(using: str, cursor: Any) -> None:
+    """PostgreSQL has no immediate transactions: who writes into log or index takes turns by an advisory lock."""
+    if connections[using].vendor == "postgresql":
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (0x6C6F67,))
 
 

@@ -1,5 +1,6 @@
 """By what entries of the operations log are found: plain columns and facets beside the log, derived and rebuildable.
 
+The index follows the log: an append writes the chain alone, and whoever asks lets the index catch up first (decision 0058).
 Text is looked for in the bodies themselves: a second copy of it would cost more at every append than a question saves,
 and would have to be purged too (decision 0058).
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
 
 from watchkeeper.core.errors import Invalid, NotFound
 from watchkeeper.core.log import chain
@@ -27,7 +28,7 @@ from watchkeeper.store import log
 from watchkeeper.store.log_keeping import LogKeepingRows
 
 _PAGE = 500
-_ROW = "INSERT INTO log_index (number, at, type, severity, status) VALUES (%s, %s, %s, %s, %s)"
+_ROW = "INSERT INTO log_index (number, at, type, severity, status) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 _FACET = "INSERT INTO log_facet (name, value, number) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _STATUS = "UPDATE log_index SET status = %s WHERE number = %s"
 _BODIES = (
@@ -47,7 +48,6 @@ class LogIndexRows(LogKeepingRows):
         purged = claim.numbers if claim is not None and claim.reason == "purged" else ()
         files = {file.digest for number in purged for file in log.get(self._using, number).draft.attachments}
         entry = super().name_entry(draft)
-        _add(self._using, [(entry.number, draft)])
         _forget(self._using, purged)
         for digest in files:
             if not _rows(self._using, "SELECT 1 FROM body WHERE content LIKE %s LIMIT 1", (f"%{digest}%",)):
@@ -68,6 +68,13 @@ class LogIndexRows(LogKeepingRows):
 
     def entry_links(self, numbers: Sequence[int]) -> dict[int, Links]:
         return _links(self._using, numbers)
+
+    def is_log_indexed(self) -> bool:
+        newest = "SELECT coalesce(max(number), 0) FROM"
+        return bool(_rows(self._using, f"SELECT ({newest} chain) <= ({newest} log_index)")[0][0])
+
+    def index_log(self, at_most: int = _PAGE) -> bool:
+        return catch_up(self._using, at_most) < at_most
 
     def rebuild_log_index(self) -> int:
         return rebuild(self._using)
@@ -108,20 +115,19 @@ class LogIndexRows(LogKeepingRows):
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def append(using: str, draft: Draft) -> Entry:
-    """Append an entry and index it, in the caller's transaction: both or neither."""
-    entry = log.append(using, draft)
-    _add(using, [(entry.number, draft)])
-    return entry
+def catch_up(using: str, at_most: int) -> int:
+    """Index the entries that came since the last one that is indexed, oldest first; how many there were."""
+    with connections[using].cursor() as cursor:
+        log.take_turn(using, cursor)
+        cursor.execute("SELECT coalesce(max(number), 0) FROM log_index")
+        rows = _rows(using, _BODIES, (cursor.fetchone()[0], at_most))
+    _index(using, rows)
+    return len(rows)
 
 
-def _add(using: str, entries: Sequence[tuple[int, Draft]]) -> None:
-    """Index rows of entries, oldest first. A failure undoes the caller's whole work, as a failed append does."""
-    try:
-        _write(using, [indexed(number, draft) for number, draft in entries], entries)
-    except BaseException:
-        transaction.set_rollback(True, using=using)
-        raise
+def _index(using: str, rows: Sequence[Any]) -> None:
+    drafts = [(row[0], _draft(using, row)) for row in rows]
+    _write(using, [indexed(number, draft) for number, draft in drafts], drafts)
 
 
 def _write(using: str, found: Sequence[Indexed], entries: Sequence[tuple[int, Draft]]) -> None:
@@ -134,7 +140,8 @@ def _write(using: str, found: Sequence[Indexed], entries: Sequence[tuple[int, Dr
     connection.ensure_connection()
     mark = "?" if connection.vendor == "sqlite" else "%s"
     with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
-        cursor.executemany(_ROW.replace("%s", mark), rows)
+        if rows:
+            cursor.executemany(_ROW.replace("%s", mark), rows)
         if facets:
             cursor.executemany(_FACET.replace("%s", mark), facets)
         if changes:
@@ -171,8 +178,7 @@ def rebuild(using: str) -> int:
         cursor.execute("DELETE FROM log_index")
     last, count = 0, 0
     while rows := _rows(using, _BODIES, (last, _PAGE)):
-        drafts = [(row[0], _draft(using, row)) for row in rows]
-        _write(using, [indexed(number, draft) for number, draft in drafts], drafts)
+        _index(using, rows)
         last, count = rows[-1][0], count + len(rows)
     return count
 

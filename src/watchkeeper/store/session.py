@@ -17,7 +17,6 @@ from watchkeeper.store import (
     incidents,
     leases,
     log,
-    log_index,
     notifications,
     runs,
     settings,
@@ -176,7 +175,7 @@ class DjangoSession(
 
     # operations log
     def append_entry(self, draft: Draft) -> Entry:
-        return log_index.append(self._using, draft)
+        return log.append(self._using, draft)
 
     def entry(self, number: int) -> Entry:
         return log.get(self._using, number)

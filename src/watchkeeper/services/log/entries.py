@@ -16,6 +16,7 @@ from watchkeeper.core.log.writing import LARGEST_FILE, MOST_FILES, Written, asse
 from watchkeeper.core.redaction import SHORTEST
 from watchkeeper.services.changes.suspects import entry_change
 from watchkeeper.services.inventory import InventoryHolder
+from watchkeeper.services.log.questions import catch_up
 from watchkeeper.services.log.tasks import follow_ups
 from watchkeeper.services.ports import Clock, Session, StorePort
 
@@ -145,6 +146,7 @@ class Log:
 
     def status_now(self, number: int) -> str:
         """The present status of an entry: its own, or what the last entry about it says."""
+        catch_up(self._store)
         with self._store.read() as session:
             links = session.entry_links([number])[number]
             return session.entry(links.status_by[-1] if links.status_by else number).draft.status

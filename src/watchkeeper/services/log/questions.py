@@ -61,6 +61,14 @@ class Saved:
     by: str = ""
 
 
+def catch_up(store: StorePort) -> None:
+    """Let the index of the log know every entry; in pieces, so that no other writer waits long."""
+    with store.read() as session:
+        done = session.is_log_indexed()
+    while not done:
+        done = store.write(lambda session: session.index_log())
+
+
 class Questions:
     """Reads the log by the query language of `core.log.query`."""
 
@@ -69,9 +77,14 @@ class Questions:
         self._holder = holder
         self._clock = clock
 
+    def catch_up(self) -> None:
+        """The index learns of the entries that were written since somebody asked."""
+        catch_up(self._store)
+
     def ask(self, text: str, limit: int = 50, before: int | None = None, words: str = "") -> Answer:
         """The entries that a question asks for. words: a text that they must hold besides. Raises `Usage`."""
         limit = max(1, min(limit, MOST))
+        self.catch_up()
         with self._store.read() as session:
             asked = self._expanded(session, text)
             selection = self._selection(parse(asked), words)
@@ -83,6 +96,7 @@ class Questions:
     def between(self, since: float, until: float) -> tuple[Listed, ...]:
         """All entries of a span, newest first."""
         found: list[Entry] = []
+        self.catch_up()
         with self._store.read() as session:
             while page := session.asked_entries(
                 Selection(since=since, until=until), MOST, found[-1].number if found else None
@@ -94,11 +108,13 @@ class Questions:
 
     def listed(self, entries: Sequence[Entry]) -> tuple[Listed, ...]:
         """The same entries with what was said about them since."""
+        self.catch_up()
         with self._store.read() as session:
             return _listed(session, entries)
 
     def whole(self, number: int) -> Whole:
         """One entry with its thread. Raises `NotFound`."""
+        self.catch_up()
         with self._store.read() as session:
             entry = session.entry(number)
             (listed,) = _listed(session, [entry])

@@ -20,7 +20,15 @@ class Links:
 
 
 class LogIndexRows(Protocol):
-    """A part of `Session`."""
+    """A part of `Session`. Questions are answered as far as the index has caught up with the log."""
+
+    def is_log_indexed(self) -> bool:
+        """Whether the index knows every entry."""
+        ...
+
+    def index_log(self, at_most: int = 500) -> bool:
+        """Let the index catch up by so many entries; whether it knows all now."""
+        ...
 
     def asked_entries(self, selection: Selection, limit: int, before: int | None = None) -> list[Entry]:
         """Newest first by time, then number. before: only those that follow this entry in that order."""
