@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from watchkeeper.core.changes import Change, Suspect
 from watchkeeper.core.expiries import Expiry
@@ -15,14 +16,19 @@ from watchkeeper.core.incidents.similar import Remedy, Similar
 from watchkeeper.core.incidents.stages import Stage
 from watchkeeper.core.incidents.values import Event, FailingCheck, Incident
 from watchkeeper.core.log.chain import Verification
+from watchkeeper.core.log.daily import RECORD
+from watchkeeper.core.log.digest import Changed
+from watchkeeper.core.log.proof import Anchor
 from watchkeeper.core.notifications import Attempt, Message, Notification
 from watchkeeper.core.runs.automation_month import Month
 from watchkeeper.core.runs.automation_report import Match, ResponseReport
 from watchkeeper.core.runs.quarantine import Quarantine
 from watchkeeper.core.runs.values import Evidence, Grant, Plan, PlanStep, Run, RunStep, ScriptFile, Touch, Undo
+from watchkeeper.core.shifts.counters import Counters
 from watchkeeper.services.deliveries import ChannelState
 from watchkeeper.services.doctor import Finding
 from watchkeeper.services.incidents.whole import Part
+from watchkeeper.services.log.unlogged import Prefilled
 
 VALUES: tuple[tuple[str, type, str], ...] = (
     (
@@ -36,7 +42,7 @@ VALUES: tuple[tuple[str, type, str], ...] = (
     ("Stage", Stage, "`stages`: the clock of one incident. `after_s`: since the first bad reading."),
     ("Blocked service", Blocked, "`impact`: services that cannot do without what fails, nearest first."),
     ("Part of an incident", Part, "`parts`: services that failed because of it, as they are now; `words` says it."),
-    ("Task", Task, "Something to be done because of an incident."),
+    ("Task of an incident", Task, "As its incident holds it; see [task](#task) for all of them."),
     ("Link", Link, "Where more is written. `kind`: url, run, entry or incident."),
     ("Similar incident", Similar, "`score`: 0 to 1; `why`: in one line; `fixed_by`: a runbook, or empty."),
     ("Remedy", Remedy, "What a runbook did in incidents like this one. `takes_s`: median of those that were proven."),
@@ -70,7 +76,21 @@ VALUES: tuple[tuple[str, type, str], ...] = (
         "Month", Month,
         "Counts of the incidents opened in a month; shares are 0 to 1; `how_saved` says how `saved_s` is reckoned.",
     ),
-    ("Verification", Verification, "`entries`: how many hold, from the first."),
+    (
+        "Verification", Verification,
+        ("`entries`: how many hold, from the first; `head`: hash of the last of them. `archived`, `purged`: texts that "
+         "are not in the store; `checked`: archived ones that were read. `anchors`: how many were compared and fit."),
+    ),
+    ("Anchor", Anchor, "Entry `number` had this `hash`. `where`: a commit, or the webhook."),
+    (
+        "Logged change", Changed,
+        ("An entry that tells of a change. `who`, `reviewed_by`, `approved_by`: lists of people; `proof`: how it was "
+         "verified; `gaps`: what is missing."),
+    ),
+    (
+        "Draft of a task", Prefilled,
+        "`task`: its number; `change`: the number of the change that it asks about, or null.",
+    ),
     ("Finding", Finding, "One look of the doctor."),
 )  # fmt: skip
 NOT_SHOWN: Mapping[str, frozenset[str]] = {"Plan": frozenset({"steps"})}
@@ -82,9 +102,10 @@ BY_HAND: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Status": (
         ("`services`: `name`, `description`, `state`, `reason`, `since`, `held_under`, `checks`. `nodes`: empty on "
          "one machine. `unmanned`: sentences about schedules without a person. `muted`: windows and silences that "
-         "hold. `health`: see [health](#health)."),
+         "hold. `tasks`: `open` (how many), `due_count`, and of those that are `due` the first 20. `health`: see "
+         "[health](#health)."),
         ("team", "timezone", "state", "sentence", "now", "services", "incidents", "waiting", "undelivered", "fault",
-         "own", "oncall", "unmanned", "muted", "mistakes", "watch", "automation", "inventory", "nodes", "health"),
+         "own", "oncall", "tasks", "unmanned", "muted", "mistakes", "watch", "automation", "inventory", "nodes", "health"),
     ),
     "Health": (
         ("`faults`: one sentence for each thing that is stuck. `lateness_*`: how late checks are asked. `disk`: "
@@ -135,9 +156,81 @@ BY_HAND: Mapping[str, tuple[str, tuple[str, ...]]] = {
          "anybody within 14 days, or null."),
         ("schedule", "timezone", "person", "since", "until", "reason", "following", "people", "gap"),
     ),
-    "Shift": (
+    "On-call shift": (
         "`override`: the number of the one that made it, or null.",
         ("schedule", "person", "since", "until", "reason", "override"),
+    ),
+    "Shift": (
+        ("`state`: working, standby or ended. `agent`: whether an agent has it. `handed_to`: empty for whoever comes "
+         "next. `entry`: number of the hand-over in the log. `previous`: the shift that was handed over to it. "
+         "`checklist`: list of [items](#item-of-a-checklist)."),
+        ("id", "person", "agent", "state", "ready_for", "started_at", "ended_at", "signed_at", "handed_to", "entry",
+         "accepted_at", "accepted_by", "previous", "reported_at", "notes_digest", "checklist"),
+    ),
+    "Whole shift": (
+        ("A [shift](#shift) with these beside: its `notes`, list of [notes](#note-of-a-shift), oldest first; its "
+         "[`tasks`](#task); `compliance`: its counters; `handed_over`: null, or `shift`, `person`, `accepted_at`, "
+         "`accepted_by` and `entry` of what it began with."),
+        ("notes", "tasks", "compliance", "handed_over"),
+    ),
+    "Counters of a shift": (
+        ("`compliance`: how a shift kept to the rules. `in_time`: no silence was longer than the rule. `used_s` of "
+         "`budget_s`: time for the checklist."),
+        tuple(field.name for field in fields(Counters)),
+    ),
+    "Item of a checklist": (
+        ("`state`: open, ok, failed, missing or signed. `by_hand`: people answer it. `text`: the answer in one line; "
+         "`short`: at most 10 lines of evidence; `evidence`: the address of all of it, null when that says no more."),
+        ("item", "name", "kind", "state", "by_hand", "text", "short", "evidence", "at", "by", "used_s", "budget_s"),
+    ),
+    "Note of a shift": (
+        ("`short`, `evidence`: as in an item. `evidence_digest`: sha256 of all of it. `over_at`: when a blocker was "
+         "over."),
+        ("id", "shift", "at", "kind", "actor", "text", "short", "evidence", "evidence_digest", "over_at"),
+    ),
+    "Task": (
+        ("`state`: open, or how it ended: done, logged, dropped or proven by its check. `due`: in words; `overdue`: its "
+         "time has come. `incident`, `entry`, `shift`: where it comes from, or null. `asks_to_log`: it asks for an "
+         "entry about a change. `ok_s`: how long its check stayed OK, of `stays_s`. `closing_entry`: the one that "
+         "tells how it ended."),
+        ("id", "text", "owner", "state", "due_at", "due", "overdue", "incident", "entry", "shift", "asks_to_log",
+         "check", "check_state", "check_reason", "ok_s", "stays_s", "created_at", "created_by", "done_at", "done_by",
+         "why", "closing_entry", "estimate_s", "started_at", "worked_s"),
+    ),
+    "Hold": (
+        ("`hold`: the number of its entry. `entries`: as `1-40,43`. `released_by`: number of the entry that ended it, "
+         "or null."),
+        ("hold", "name", "query", "entries", "at", "by", "why", "released_by"),
+    ),
+    "Archive": (
+        ("Entries that move together. `place`: their file; `count`: how many; `since`, `until`: time of the first and "
+         "of the last; `severities`: how many of each."),
+        ("place", "count", "entries", "since", "until", "severities"),
+    ),
+    "Import": (
+        ("`found`: entries in the document; of these `same` are in the log, and `own` were written by watchkeeper. "
+         "`new`: those to come, in a dry run only. `differences`: `entry`, `line`, `title`, `diff`; `doubts`: `line`, "
+         "`sentence`; `rest`: lines that are no entry, as `first`, `last`, `kind`, `title`. `damage`: null, or "
+         "`encoding`, `line`, `found`, `meant`. `secrets`, `suspected`: lines with known secrets and with what looks "
+         "like one. `entries`: numbers written by this call; `left`: how many are still to be written."),
+        ("source", "dry_run", "lines", "found", "first_at", "last_at", "severities", "new", "same", "own",
+         "differences", "doubts", "rest", "damage", "repaired", "secrets", "suspected", "entries", "left"),
+    ),
+    "Daily document": (
+        ("Sentences by name in `morning`, `midday` and `evening`, with what was an issue then; `operator`: who had a "
+         "shift; `markdown`: the same as a document."),
+        ("date", "team", "timezone", "operator", "morning", "midday", "evening", "actions_taken",
+         "next_day_priorities", "markdown"),
+    ),
+    "Issue": (
+        "`issue_id`: such as `DAILY-20261121-001`. `actions_taken`: list of sentences.",
+        RECORD,
+    ),
+    "Digest": (
+        ("`entries`: how many; `by_*`: how many of each. `important`, `incidents`, `unfinished`: entries in short. "
+         "`tasks`: what is open, with `id`, `text`, `owner`, `due`."),
+        ("period", "name", "since", "until", "entries", "by_type", "by_severity", "by_person", "important",
+         "incidents", "unfinished", "tasks", "markdown"),
     ),
     "Override": (
         "`id`, `made_by` and `made_at` are null when it stands in a file.",

@@ -154,7 +154,8 @@ def _answers() -> str:
         lines.append(f"### {title}\n\n{note}\n\n{_listed(names)}\n")
     for title, value, note in VALUES:
         lines.append(f"### {title}\n\n{note}\n\n{_listed(names_of(title, value))}\n")
-    lines.append(f"### Entry\n\n`sections`: list of `heading` and `text`.\n\n{_listed(entry_names())}\n")
+    for title, (note, names) in entries().items():
+        lines.append(f"### {title}\n\n{note}\n\n{_listed(names)}\n")
     return "\n".join(lines) + "\n"
 
 
@@ -164,9 +165,24 @@ def names_of(title: str, value: type) -> tuple[str, ...]:
     return (*own, *ADDED.get(title, ()))
 
 
-def entry_names() -> tuple[str, ...]:
-    """The JSON fields of an entry: its draft between number and hashes."""
-    return ("number", *(field.name for field in fields(Draft)), "digest", "previous", "hash", "altered")
+def entries() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """What is said of entries, and their JSON fields: a draft between number and hashes, and what stands beside it."""
+    own = ("number", *(field.name for field in fields(Draft)), "digest", "previous", "hash", "altered", "absence")
+    return {
+        "Entry": (
+            (
+                "`sections`: list of `heading` and `text`; `fields`: list of label and text. `status`: as it was "
+                "written; `status_now`: as later entries say, which are `status_by`. `corrected_by`, `answered_by`: "
+                "numbers of entries. `absence`: why its text is not in the store, or null; `gone`: its `reason`, "
+                "archived or purged. Entries within an entry or a shift have the fields down to `absence`."
+            ),
+            (*own, "status_now", "corrected_by", "status_by", "answered_by", "gone"),
+        ),
+        "Written entry": (
+            "An [entry](#entry) that was just made. `redacted`: what looks like a secret was taken out of it.",
+            (*own, "redacted"),
+        ),
+    }
 
 
 def _listed(names: tuple[str, ...]) -> str:

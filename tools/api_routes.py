@@ -422,7 +422,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
             "write one; an operator or an agent. `body`: text of the section Change; `fields`: `label`, `text`; "
             "`sections`: `heading`, `text`; `attachments`: `name` and, in base64, `content`, at most 10 MB each; "
             "`corrects`: the number of an earlier one; `at`: when it happened, now when empty; `markdown`: a filled "
-            "template, to which the other fields add",
+            "template; `title`, `type`, `severity`, `status` and `at` go before its own, and lists add to it",
             "`entry`: [as it was written](#written-entry)",
         ),
         "POST /log/{number}/correct": Words(
@@ -555,7 +555,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "GET /tasks": Words(
             "what is open, of entries, incidents and shifts. `mine`: the caller's; `owner`: of this one; `due`: only "
             "what is due; `ended`: what ended in the last 30 days instead; `entry`: all of this entry, also what ended",
-            "`tasks`: list of [tasks](#task), due first",
+            "`tasks`: list of [tasks](#task), due first; what has ended: the last ended first",
         ),
         "POST /tasks": Words(
             "something to do; an operator or an agent. `due`: a date, a length such as `48h`, or words such as `next "

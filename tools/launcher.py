@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -419,6 +420,10 @@ STATIC_CHECKS = {
 WHOLE_SUITE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")  # tests/conftest.py says what begins first
 
 
+SHAKY_AT_MOST = 10
+"""So many failed tests of the whole suite are given a second try, alone; more of them are no accident of a full machine."""
+
+
 def run_suite(place: Place, arguments: Sequence[str]) -> int:
     """Runs the static checks side by side, then pytest with the given arguments; prints a summary.
 
@@ -439,14 +444,33 @@ def run_suite(place: Place, arguments: Sequence[str]) -> int:
         if process.returncode:
             print(f"---- {name}\n{output.rstrip()}\n", flush=True)
     began = time.monotonic()
-    code = run_pytest([str(place.python), "-m", "pytest", *(arguments or WHOLE_SUITE)], place, env)
+    pytest = [str(place.python), "-m", "pytest"]
+    code, shaky = run_pytest([*pytest, *(arguments or WHOLE_SUITE)], place, env), list[str]()
+    if code == 1 and not arguments:
+        code, shaky = second_try(pytest, place, env)
     results.append(("pytest", code, time.monotonic() - began))
     print("\nwk test:")
     for name, code, seconds in results:
         print(f"  {name:<14} {'ok' if code == 0 else f'FAILED (exit code {code})':<24} {seconds:6.1f} s")
+    for test in shaky:
+        print(f"  shaky: {test} failed among the others and passed alone")
     failed = [name for name, code, _ in results if code]
     print(f"  failed: {', '.join(failed)}" if failed else "  all passed", flush=True)
     return 1 if failed else 0
+
+
+def second_try(pytest: Sequence[str], place: Place, env: dict[str, str]) -> tuple[int, list[str]]:
+    """The files of the tests that failed, once more, without anything beside them; (exit code, what passed only now)."""
+    try:
+        failed = sorted(json.loads((place.root / ".pytest_cache/v/cache/lastfailed").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return 1, []
+    if not 0 < len(failed) <= SHAKY_AT_MOST:
+        return 1, []
+    files = sorted({test.partition("::")[0] for test in failed})
+    print(f"\nonce more, alone, because {len(failed)} failed: {', '.join(files)}", flush=True)
+    code = run_pytest([*pytest, *files], place, env)
+    return code, failed if code == 0 else []
 
 
 def run_pytest(command: Sequence[str], place: Place, env: dict[str, str]) -> int:

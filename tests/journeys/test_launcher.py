@@ -37,6 +37,10 @@ import os, sys
 
 def run(name):
     print(name, "called with", sys.argv[1:], flush=True)
+    if name == "pytest" and "-n" in sys.argv and "FAILED" in os.environ:
+        os.makedirs(".pytest_cache/v/cache", exist_ok=True)
+        open(".pytest_cache/v/cache/lastfailed", "w").write(os.environ["FAILED"])
+        raise SystemExit(1)
     raise SystemExit(name in os.environ.get("BROKEN", "").split())
 """
 
@@ -291,6 +295,19 @@ def test_wk_test_runs_every_tool_and_gives_its_arguments_to_pytest_only(ready: C
         assert "pytest called with ['-n', '3', '--dist', 'loadfile', '--no-loadscope-reorder']" in out, (
             "a failing static check must not hide the tests"
         )
+
+
+def test_what_failed_among_the_others_and_passes_alone_is_named_shaky(ready: Checkout) -> None:
+    ready.extra = {"FAILED": json.dumps({"tests/a.py::test_one[x]": True, "tests/a.py::test_two": True})}
+    code, out, _ = ready.run("test")
+    assert code == 0 and "all passed" in out and "pytest called with ['tests/a.py']" in out
+    assert "shaky: tests/a.py::test_one[x] failed among the others and passed alone" in out
+    ready.extra["BROKEN"] = "pytest"
+    code, out, _ = ready.run("test")
+    assert code == 1 and "shaky" not in out and "failed: pytest" in out, "it failed alone too"
+    ready.extra = {"FAILED": json.dumps({f"tests/a.py::test_{n}": True for n in range(11)})}
+    code, out, _ = ready.run("test")
+    assert code == 1 and "once more" not in out, "so many are no accident"
 
 
 def test_ctrl_c_while_installing_is_one_sentence(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def documents(found: Sequence[Document]) -> Answer:
 def health(settled: Mapping[str, Settled], keys: Sequence[str], hosts: int) -> Answer:
     """Checks as they stand: nothing may be CRIT, and nothing unseen."""
     if not keys:
-        return Answer("failed", "there is no such check")
+        return Answer("missing", "no check looks at it yet")
     states = {key: settled[key].state if key in settled else State.UNKNOWN for key in keys}
     bad = [key for key in keys if states[key] is State.CRIT]
     unseen = [key for key in keys if states[key] is State.UNKNOWN]

@@ -140,7 +140,13 @@ def row(entry: dict[str, Any]) -> tuple[object, ...]:
     if entry.get("attachments"):
         marks.append(render.count(len(entry["attachments"]), "file"))
     what = f"{entry['title']} [{', '.join(marks)}]" if marks else entry["title"]
-    return entry["number"], render.clock(entry["at"]), entry["type"], entry["severity"], entry["actor"], what
+    return entry["number"], moment(entry), entry["type"], entry["severity"], entry["actor"], what
+
+
+def moment(entry: dict[str, Any]) -> str:
+    """When it was; only the day where its document gave no time."""
+    at = render.clock(entry["at"])
+    return at.split(" ")[0] if (entry.get("facts") or {}).get("precision") == "day" else at
 
 
 def show(client: Client, arguments: Namespace) -> int:
@@ -161,7 +167,7 @@ def page(entry: dict[str, Any]) -> str:
     lines = [
         f"{entry['number']}  {render.line(entry['title'])}",
         render.line(
-            f"{render.clock(entry['at'])}, {named['type']}, by {entry['actor']}, severity {named['severity']}, {status}"
+            f"{moment(entry)}, {named['type']}, by {entry['actor']}, severity {named['severity']}, {status}"
         ),
         *absent(entry),
         *_since(entry),
