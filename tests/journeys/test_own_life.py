@@ -29,9 +29,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = (("store", {before!r}),)
     operations = (
-        migrations.AddField("run", "shift", models.TextField(null=True)),
+        migrations.AddField("run", "tide", models.TextField(null=True)),
         migrations.CreateModel(
-            "Shift", [("id", models.BigAutoField(primary_key=True)), ("who", models.TextField())], {{"db_table": "shift"}}
+            "Tide", [("id", models.BigAutoField(primary_key=True)), ("who", models.TextField())], {{"db_table": "tide"}}
         ),
     )
 """
@@ -85,11 +85,11 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package = Path(watchkeeper.__file__).parent
     shutil.copytree(package, tree / "watchkeeper", ignore=shutil.ignore_patterns("__pycache__"))
     store = tree / "watchkeeper/store"
-    (store / "migrations/0900_shift.py").write_text(EXPAND.format(before=versions.known_changes()[-1]))
+    (store / "migrations/0900_tide.py").write_text(EXPAND.format(before=versions.known_changes()[-1]))
     models = store / "models/runs.py"
     column = "    entry = models.BigIntegerField(null=True)\n"
     assert models.read_text().count(column) == 1
-    models.write_text(models.read_text().replace(column, column + "    shift = models.TextField(null=True)\n"))
+    models.write_text(models.read_text().replace(column, column + "    tide = models.TextField(null=True)\n"))
     for path, change in (
         (store / "evidence_schema.py", "alter table chunk add column kept_at real;"),
         (store / "readings/schema.py", "alter table flip add column seen_by text;"),
@@ -187,10 +187,10 @@ def _upgraded_in_place_everything_goes_on(house: House, newer: Path) -> None:
     assert counted(house) == dict.fromkeys(["slow", *PARKED], 1)
     assert house.get("/log/verify")["verification"]["ok"]
     with versions.reading(house.state / "main.db") as main, versions.reading(house.state / "readings.db") as readings:
-        main.execute("select shift from run")
+        main.execute("select tide from run")
         readings.execute("select seen_by from flip")
     now = versions.versions_in(house.state)
-    assert (now.main, now.evidence, now.readings) == ("0900_shift", before.evidence + 1, before.readings + 1)
+    assert (now.main, now.evidence, now.readings) == ("0900_tide", before.evidence + 1, before.readings + 1)
     kept = backups.find(house.state / backups.BEFORE_UPGRADE)
     assert [each.manifest.versions for each in kept] == [before], "one backup for both programs, from before any change"
     assert backups.verify(Path(kept[0].path)).open_runs == 21
@@ -205,9 +205,9 @@ def _the_older_program_refuses_and_changes_nothing(house: House, newer: Path) ->
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 2
         (line,) = [each for each in done.stderr.splitlines() if "newer watchkeeper" in each]
-        assert "0900_shift" in line and "Traceback" not in done.stderr
+        assert "0900_tide" in line and "Traceback" not in done.stderr
     up = wk(house, "up")
-    assert up.returncode == 2 and "0900_shift" in up.stderr
+    assert up.returncode == 2 and "0900_tide" in up.stderr
     assert databases(house.state) == before
 
 

@@ -69,8 +69,9 @@ class _Walk:
         if heading is not None:
             self._close()
             self._under_heading, self._is_head = True, False
-            self._open(heading.text.strip("*_ ") or "-", self._places[heading.body - self._first])
-            return heading.body
+            body = min(heading.body, self._last)  # what underlines a heading may have been taken for an end
+            self._open(heading.text.strip("*_ ") or "-", self._places[body - self._first])
+            return body
         if self._lines.kinds[index] != TEXT or not line.strip():
             self._text(index)
             return index + 1
