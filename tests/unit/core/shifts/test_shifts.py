@@ -125,7 +125,7 @@ def test_health_is_the_truth_of_the_checks() -> None:
     bad = answers.health(settled, ["a/x", "a/y", "b/z", "c/w"], 2)
     assert bad.state == "failed" and bad.text.startswith("1 of 4 checks OK on 2 hosts; 1 CRIT, 1 WARN, 1 UNKNOWN: b/z")
     assert bad.evidence.splitlines()[0].startswith("CRIT") and answers.health({}, ["a/x"], 0).state == "failed"
-    assert answers.health({}, [], 0).state == "failed"
+    assert answers.health({}, [], 0).state == "missing"
 
 
 def test_tools_and_who_is_signed_in() -> None:
