@@ -20,9 +20,10 @@ from tests.fixtures.log_keeping import Kept, archive, draft, lived_through, purg
 
 from watchkeeper.adapters.log_stage import FileStage
 from watchkeeper.core.actors import LOCAL, Actor
-from watchkeeper.core.errors import Forbidden, Invalid, Usage
+from watchkeeper.core.errors import Forbidden, Invalid, NotFound, Usage
 from watchkeeper.core.log.chain_file import line_of
 from watchkeeper.core.log.values import Draft
+from watchkeeper.services.log.questions import catch_up
 from watchkeeper.store import log_rows
 from watchkeeper.store.log_schema import _SQLITE_TRIGGERS
 from watchkeeper.store.writer import Store
@@ -97,6 +98,22 @@ def test_held_entries_stay_until_the_hold_ends(kept: Kept) -> None:
         kept.keeping.release(LOCAL, by_number.entry)
     assert [each.numbers for each in kept.keeping.planned()] == [(1, 3, 4)]
     assert [each.released_by is None for each in kept.keeping.holds()] == [False, True]
+
+
+def test_a_purge_takes_the_files_of_its_entry_and_leaves_those_that_others_have_too(kept: Kept) -> None:
+    names = ("mine.txt", "also-of-2.txt", "also-of-archived.txt")
+    files = kept.store.write(lambda session: [session.keep_file(name, name.encode()) for name in names])
+    kept.append(
+        draft(1, attachments=tuple(files)), draft(2, attachments=(files[1],)), draft(3, 2.0, attachments=(files[2],))
+    )
+    catch_up(kept.store)
+    kept.keeping.archive(LOCAL)
+    kept.keeping.purge(LOCAL, 1, "held a key")
+    with kept.store.read() as session:
+        assert session.entry(3).absence is not None, "it is in the archive"
+        assert [session.kept_file(each) for each in files[1:]] == [name.encode() for name in names[1:]]
+        with pytest.raises(NotFound, match="not in the store"):
+            session.kept_file(files[0])
 
 
 def test_a_purged_text_is_nowhere_and_the_chain_holds(kept: Kept) -> None:

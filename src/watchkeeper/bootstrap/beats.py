@@ -46,7 +46,7 @@ class Beats:
     def start(self) -> None:
         """Start all loops. What a crash left half of the log's archive is put right before anybody asks for it."""
         app = self._app
-        self._once("log repair", app.log_keeping.repair)
+        self._once("log repair", app.logbook.keeping.repair)
         once: list[tuple[str, float, Callable[[], object]]] = [
             ("flips", FLIPS_S, self._flips),
             ("proof", PROOF_S, app.incidents.prove),
@@ -60,10 +60,10 @@ class Beats:
             ("tasks", TASKS_S, app.tasks.beat),
             ("unlogged", EXPIRIES_S, app.unlogged.beat),
             ("shifts", TASKS_S, app.shifts.beat),
-            ("log document", DOCUMENT_S, app.log_document.beat),
-            ("log index", KEEPING_S, app.log_questions.catch_up),
-            ("log keeping", KEEPING_S, app.log_keeping.beat),
-            ("log anchor", ANCHOR_S, app.log_anchors.beat),
+            ("log document", DOCUMENT_S, app.logbook.document.beat),
+            ("log index", KEEPING_S, app.logbook.questions.catch_up),
+            ("log keeping", KEEPING_S, app.logbook.keeping.beat),
+            ("log anchor", ANCHOR_S, app.logbook.anchors.beat),
             ("windows", WINDOWS_S, app.window_beat.beat),
             ("escalations", ESCALATIONS_S, app.escalations.walk),
             ("oncall", 2 * ESCALATIONS_S, app.oncall.hand_over),

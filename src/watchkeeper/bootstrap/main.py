@@ -22,10 +22,9 @@ from watchkeeper.adapters.notifiers import Notifiers
 from watchkeeper.adapters.repositories.directory import DirectoryRepository, own_ssh_config
 from watchkeeper.adapters.repositories.documents import FolderDocuments
 from watchkeeper.adapters.repositories.last_good import LastGood
-from watchkeeper.adapters.repositories.log_document import DirectoryLogDocument
 from watchkeeper.adapters.secrets import SecretReader
 from watchkeeper.adapters.watch_socket import WatchClient
-from watchkeeper.bootstrap.log import build_kept_log
+from watchkeeper.bootstrap.log import Logbook, build_logbook
 from watchkeeper.bootstrap.own_life import Own, build_own, ping_address, process_figures
 from watchkeeper.bootstrap.state import database_url
 from watchkeeper.core.checks.values import Judged
@@ -58,14 +57,7 @@ from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.keys import Keys
 from watchkeeper.services.locks import Locks
 from watchkeeper.services.log import Log
-from watchkeeper.services.log.anchors import Anchors
-from watchkeeper.services.log.chain_file import ChainFile
 from watchkeeper.services.log.daily import Daily
-from watchkeeper.services.log.digests import Digests
-from watchkeeper.services.log.document import LogDocument
-from watchkeeper.services.log.importing import Importer
-from watchkeeper.services.log.keeping import Keeping
-from watchkeeper.services.log.questions import Questions
 from watchkeeper.services.log.tasks import Tasks
 from watchkeeper.services.log.unlogged import ChangeQuestions
 from watchkeeper.services.metrics import Metrics
@@ -134,14 +126,7 @@ class Application:
     expiries: Expiries
     runbooks: Runbooks
     changes: Changes
-    log: Log
-    log_questions: Questions
-    log_digests: Digests
-    log_importer: Importer
-    log_document: LogDocument
-    log_keeping: Keeping
-    log_anchors: Anchors
-    log_chain: ChainFile
+    logbook: Logbook
     tasks: Tasks
     unlogged: ChangeQuestions
     shifts: Shifts
@@ -165,6 +150,11 @@ class Application:
     """This node, where there are several on one PostgreSQL."""
     web_url: str = ""
     stop_beats: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def log(self) -> Log:
+        """Entries: read, written, verified. What else is done with the log: `logbook`."""
+        return self.logbook.log
 
     def ask(self, names: Sequence[str]) -> list[Judged]:
         """Ask checks now, by key or by service name; all when empty. Raises `NotFound` for an unknown name."""
@@ -242,6 +232,7 @@ def _assemble(
     ops: Path, state: Path, clock: Clock, repository: DirectoryRepository, holder: InventoryHolder, store: Store,
     secrets: SecretReader, hosts: BlockingHosts, evidence: EvidencePort, local: WatchClient, joined: Joined | None,
 ) -> Application:  # fmt: skip
+    redact, notifiers = _redacting(secrets), Notifiers(str(ops), secrets.value)
     journal = open_readings_reader(state, database_url())
     watch: WatchPort = SharedWatch(local, journal, joined.table, joined.nodes, holder) if joined else local
     reader = NodeReader(joined.nodes, holder) if joined else None
@@ -261,21 +252,22 @@ def _assemble(
     if joined and reader:
         warnings, findings = beside(joined.nodes, reader, own.life, joined.in_force)
     oncall = OnCall(store, holder, clock)
-    tasks = Tasks(store, journal, holder, clock, _redacting(secrets))
+    tasks = Tasks(store, journal, holder, clock, redact)
     looking = Looking(str(ops), read_here, FolderDocuments(ops), hosts)
     availability = AvailabilityReader(store, history, holder, clock)
     checklist = Checklist(store, journal, holder, looking, _readable(secrets), own.backups.state, clock)
     recorder = WatchRecorder(store, journal, holder, responder, clock)
     incidents = Incidents(store, journal, watch, holder, clock)
     acknowledgements = Acknowledgements(incidents, keys, holder)
-    document = LogDocument(store, holder, DirectoryLogDocument(ops), lambda: kept_log.anchors.trailer())
+    logbook = build_logbook(ops, state, store, notifiers, holder, clock, redact, secrets.known)
     status = StatusReader(
-        store, journal, watch, holder, automation, clock, lambda: (*warnings(), *document.warnings()),
+        store, journal, watch, holder, automation, clock, lambda: (*warnings(), *logbook.document.warnings()),
         reader.states if reader else tuple, oncall.glance,
     )  # fmt: skip
-    notifiers = Notifiers(str(ops), secrets.value)
-    log_questions = Questions(store, holder, clock)
-    kept_log = build_kept_log(ops, state, store, notifiers, holder, clock)
+    doctor = Doctor(
+        store, journal, watch, hosts, holder, _surroundings(store, state), clock,
+        lambda: [*findings(), *oncall.findings(), *logbook.document.findings()],
+    )  # fmt: skip
     return Application(
         ops=ops,
         state=state,
@@ -307,17 +299,10 @@ def _assemble(
         quarantines=Quarantines(store, holder, clock),
         expiries=Expiries(store, journal, own.backups.state, holder, clock),
         runbooks=Runbooks(holder),
-        changes=Changes(store, hosts, repository, holder, clock, read_here, str(ops), _redacting(secrets)),
-        log=Log(store, kept_log.anchors.verify, holder, clock, _redacting(secrets), secrets.known),
-        log_questions=log_questions,
-        log_digests=Digests(store, log_questions, holder, clock),
-        log_document=document,
-        log_importer=Importer(store, holder, secrets.known, clock),
-        log_keeping=kept_log.keeping,
-        log_anchors=kept_log.anchors,
-        log_chain=kept_log.chain,
+        changes=Changes(store, hosts, repository, holder, clock, read_here, str(ops), redact),
+        logbook=logbook,
         tasks=tasks,
-        shifts=Shifts(store, holder, checklist, tasks, clock, _redacting(secrets)),
+        shifts=Shifts(store, holder, checklist, tasks, clock, redact),
         unlogged=ChangeQuestions(store, holder, clock),
         status=status,
         metrics=Metrics(status, own.vitals, store, process_figures),
@@ -325,16 +310,7 @@ def _assemble(
         availability=availability,
         daily=Daily(store, availability, own.backups.state, holder, clock),
         series=SeriesReader(journal, holder),
-        doctor=Doctor(
-            store,
-            journal,
-            watch,
-            hosts,
-            holder,
-            _surroundings(store, state),
-            clock,
-            lambda: [*findings(), *oncall.findings(), *document.findings()],
-        ),
+        doctor=doctor,
         channel_tests=ChannelTests(store, holder, clock),
         acknowledgements=acknowledgements,
         deliveries=Deliveries(store, holder, clock),

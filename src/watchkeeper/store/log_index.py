@@ -41,7 +41,7 @@ _COLUMNS = log.SELECT.partition(" FROM ")[0]
 
 
 class LogIndexRows(LogKeepingRows):
-    """Implements `services.ports.log_index.LogIndexRows`, and keeps the index beside whatever is appended."""
+    """Implements `services.ports.log_index.LogIndexRows`."""
 
     def name_entry(self, draft: Draft) -> Entry:
         claim = claim_of(0, draft, chain.microseconds(draft.at))
@@ -50,9 +50,15 @@ class LogIndexRows(LogKeepingRows):
         entry = super().name_entry(draft)
         _forget(self._using, purged)
         for digest in files:
-            if not _rows(self._using, "SELECT 1 FROM body WHERE content LIKE %s LIMIT 1", (f"%{digest}%",)):
+            if not self._is_named(digest):
                 self.drop_file(digest)
         return entry
+
+    def _is_named(self, digest: str) -> bool:
+        """Whether an entry still has a file of these bytes: by its body, or by the index when its body is in the archive."""
+        bodies = "SELECT 1 FROM body WHERE content LIKE %s LIMIT 1"
+        facets = "SELECT 1 FROM log_facet WHERE name = 'file' AND value = %s LIMIT 1"
+        return bool(_rows(self._using, facets, (digest,)) or _rows(self._using, bodies, (f"%{digest}%",)))
 
     def take_over(self, rows: Iterable[tuple[chain.Row, Sequence[Absence]]]) -> int:
         count = super().take_over(rows)

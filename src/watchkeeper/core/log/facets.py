@@ -55,6 +55,7 @@ def indexed(number: int, draft: Draft) -> Indexed:
     """An entry as it is found; what later entries say about it (corrected, its status) is added when they come."""
     facets: set[tuple[str, str]] = {("operator", folded(draft.actor)), *_marks(draft)}
     facets |= {("tag", folded(tag)) for tag in draft.tags}
+    facets |= {("file", each.digest) for each in draft.attachments}
     facets |= {
         (name, folded(str(draft.facts[name])))
         for name in ("service", "host", "incident", "run")

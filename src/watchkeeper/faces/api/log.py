@@ -78,7 +78,7 @@ def log(
 ) -> dict[str, Any]:
     """Entries, newest first. q: a question such as `severity>=high since:30d`; before: the number to go on from."""
     actor_of(request)
-    answer = application().log_questions.ask(q, limit, before, text)
+    answer = application().logbook.questions.ask(q, limit, before, text)
     entries = [listed_json(each) for each in answer.entries]
     return {"entries": entries, "question": answer.question, "total": answer.total, "more": answer.more}
 
@@ -114,7 +114,7 @@ def status_entry(request: HttpRequest, number: int, body: NewStatus) -> dict[str
 @router.get("/log/verify")
 def verify_log(request: HttpRequest, anchor: str = "") -> dict[str, Any]:
     actor_of(request)
-    return {"verification": to_json(application().log_anchors.verify(anchor))}
+    return {"verification": to_json(application().logbook.anchors.verify(anchor))}
 
 
 @router.get("/log/export")
@@ -134,13 +134,13 @@ def entry_template(request: HttpRequest, title: str = "") -> dict[str, Any]:
 @router.get("/log/queries")
 def saved_queries(request: HttpRequest) -> dict[str, Any]:
     actor_of(request)
-    return {"queries": to_json(application().log_questions.saved())}
+    return {"queries": to_json(application().logbook.questions.saved())}
 
 
 @router.post("/log/queries")
 def save_query(request: HttpRequest, body: NewQuery) -> dict[str, Any]:
     actor = actor_of(request)
-    questions = application().log_questions
+    questions = application().logbook.questions
     if not body.question.strip():
         questions.drop(actor, body.name)
         return {"queries": to_json(questions.saved())}
@@ -158,7 +158,7 @@ def rebuild_index(request: HttpRequest, body: Empty | None = None) -> dict[str, 
 def entry(request: HttpRequest, number: int) -> dict[str, Any]:
     """One entry with what was said about it since."""
     actor_of(request)
-    whole = application().log_questions.whole(number)
+    whole = application().logbook.questions.whole(number)
     told = listed_json(whole.listed)
     told["thread_entries"] = [entry_json(each) for each in whole.thread]
     told["corrections"] = [entry_json(each) for each in whole.corrections]

@@ -32,7 +32,7 @@ def digest(request: HttpRequest, period: str = "day", date: str = "") -> dict[st
     """The digest of the day, week or month in which `date` lies (default: now). markdown: the same as a page."""
     actor_of(request)
     app = application()
-    found, team = app.log_digests.digest(cast(Period, period), date), app.holder.current.team
+    found, team = app.logbook.digests.digest(cast(Period, period), date), app.holder.current.team
     return {"digest": digest_json(found) | {"markdown": digest_markdown(found, zone_of(team.timezone), team.name)}}
 
 
@@ -41,7 +41,7 @@ def compliance(request: HttpRequest, date: str = "", period: str = "month") -> d
     """Who changed what in the month in which `date` lies, approved by whom, proven how. markdown: the same as a page."""
     actor_of(request)
     app = application()
-    found, team = app.log_digests.compliance(date, cast(Period, period)), app.holder.current.team
+    found, team = app.logbook.digests.compliance(date, cast(Period, period)), app.holder.current.team
     told = compliance_json(found) | {"markdown": compliance_markdown(found, zone_of(team.timezone), team.name)}
     return {"compliance": told}
 
@@ -51,7 +51,7 @@ def compliance_csv(request: HttpRequest, date: str = "", period: str = "month") 
     """The same as a table for a spreadsheet."""
     actor_of(request)
     app = application()
-    found = app.log_digests.compliance(date, cast(Period, period))
+    found = app.logbook.digests.compliance(date, cast(Period, period))
     answer = HttpResponse(table(found, app.holder.current.team.timezone), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="changes.csv"'
     return answer

@@ -30,6 +30,6 @@ def import_log(
     if not data.strip():
         raise Usage("The document is empty.", "Send its bytes as the body of the request.")
     wish = Wish(name[:300].strip() or "document", zone.strip(), repair, redact, update)
-    importer = application().log_importer
+    importer = application().logbook.importer
     done = importer.look(actor, data, wish) if dry_run else importer.take(actor, data, wish)
     return {"import": imported_json(done, dry_run)}

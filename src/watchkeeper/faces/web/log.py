@@ -35,7 +35,7 @@ def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
     asked, text = request.GET.get("q", "").strip()[:1000], request.GET.get("text", "").strip()[:200]
     fault: WatchkeeperError | None = None
     try:
-        answer = app.log_questions.ask(asked, PAGE, runs.whole_number(request.GET.get("before")), text)
+        answer = app.logbook.questions.ask(asked, PAGE, runs.whole_number(request.GET.get("before")), text)
     except WatchkeeperError as error:
         answer, fault = Answer(asked, (), None, None), error
     vocabulary = app.log.vocabulary
@@ -52,7 +52,7 @@ def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
         "days": days, "asked": asked, "text": text, "fault": fault, "total": app.log.count(),
         "found": answer.total if answer.total is not None else len(answer.entries),
         "at_least": answer.total is None and answer.more is not None,
-        "chips": chips(asked, app.log_questions), "operators_may": app.log.may_write(actor),
+        "chips": chips(asked, app.logbook.questions), "operators_may": app.log.may_write(actor),
         "older": f"/log?{urlencode(query | {'before': str(answer.more)})}" if answer.more else "",
     }  # fmt: skip
     return pages.render(request, "log.html", base | context)
@@ -98,7 +98,7 @@ def row(listed: Listed, vocabulary: Vocabulary) -> dict[str, Any]:
 def one(request: HttpRequest, actor: Actor, number: int) -> HttpResponse:
     """One entry: its words as they were written, files, what was said since, its thread, its place in the chain."""
     app = application()
-    whole = app.log_questions.whole(number)
+    whole = app.logbook.questions.whole(number)
     draft = whole.listed.entry.draft
     context = row(whole.listed, app.log.vocabulary) | {
         "corrections": whole.corrections,

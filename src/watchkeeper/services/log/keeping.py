@@ -294,10 +294,7 @@ class Keeping:
         def work(session: Session) -> tuple[Entry, Entry]:
             gone = self._purgeable(session, number)
             draft = keeping.purge_entry(number, gone.digest, why.strip()[:2000], actor.name, self._clock())
-            named = session.name_entry(draft)
-            for file in gone.draft.attachments:
-                session.drop_file(file.digest)
-            return gone, named
+            return gone, session.name_entry(draft)
 
         with self._one:
             with self._store.read() as session:

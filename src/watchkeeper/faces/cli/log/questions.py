@@ -166,9 +166,7 @@ def page(entry: dict[str, Any]) -> str:
     status = f"{entry['status']} (written {words['status']})" if "status" in words else entry["status"]
     lines = [
         f"{entry['number']}  {render.line(entry['title'])}",
-        render.line(
-            f"{moment(entry)}, {named['type']}, by {entry['actor']}, severity {named['severity']}, {status}"
-        ),
+        render.line(f"{moment(entry)}, {named['type']}, by {entry['actor']}, severity {named['severity']}, {status}"),
         *absent(entry),
         *_since(entry),
     ]
