@@ -23,9 +23,9 @@ compile() {
         "$uv" --no-config pip compile -q --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-annotate --no-header --output-file "$output" "$@" pyproject.toml
 }
-compile requirements-test.lock --extra postgres --extra test "$@"
-compile requirements-postgres.lock --extra postgres --constraint requirements-test.lock "$@"
-compile requirements.lock --extra sql --constraint requirements-test.lock "$@"
+compile requirements-test.lock --extra mcp --extra postgres --extra test "$@"
+compile requirements-postgres.lock --extra mcp --extra postgres --constraint requirements-test.lock "$@"
+compile requirements.lock --extra sql --extra mcp --constraint requirements-test.lock "$@"
 
 if grep -nE '://|file:|^-' requirements.lock requirements-postgres.lock requirements-test.lock; then
     echo "tools/lock.sh: a lock file holds an address or an option; it must not" >&2

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import zlib
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -129,15 +130,30 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 DATABASES = databases(_state, os.environ.get("DATABASE_URL", ""))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-INSTALLED_APPS = ["watchkeeper.store.apps.StoreConfig"]
+INSTALLED_APPS = [
+    "watchkeeper.store.apps.StoreConfig",
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+]
+AUTH_USER_MODEL = "store.Account"
 
 # Order matters. The web face adds its own below the standard two (sign-in, security headers, request limits).
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "watchkeeper.faces.web.guard.Guard",
     "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 """An entry of the log with an attachment of 10 MB, as the API takes it."""
@@ -159,8 +175,11 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 LOGGING_CONFIG = None  # the programs set up logging
 
+SESSION_COOKIE_NAME = f"watchkeeper-{zlib.crc32(str(_state).encode()):08x}"
+"""One per installation: two watchkeepers on one machine do not sign each other out."""
+SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_NAME = "watchkeeper-csrf"
@@ -168,3 +187,10 @@ CSRF_COOKIE_AGE = None
 CSRF_FAILURE_VIEW = "watchkeeper.faces.web.pages.form_refused"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+
+ACCOUNT_USER_MODEL_USERNAME_FIELD = "name"
+ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -44,16 +44,36 @@ RESERVED = frozenset({"local", "drill", "watchkeeper", "agent", "nobody", "two"}
 """Names that no person can have, since they already mean somebody."""
 
 
+Scope = Literal["read", "act", "approve", "admin"]
+"""How far a token lets its owner reach at most: look; also write and start; also approve and grant; everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleOn:
+    """A role on some services. services: ``*`` for all and for what is the team's, a service's name, or ``label=value``."""
+
+    role: Role
+    services: str = "*"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A person, an agent, the drill of the sample fleet, or watchkeeper itself.
 
-    role: of a person; one without a role may only look.
+    role: of a person on everything; one without a role may only look. roles: those on some services only, besides it.
+    fresh: whether a second factor was shown a short while ago (`identity`); approving and granting need it. scope,
+    services: what the token that was used reaches at most. via: how the call came: ``page``, ``token NAME``,
+    ``socket``, ``unix NAME``.
     """
 
     kind: ActorKind
     name: str
     role: Role = "viewer"
+    roles: tuple[RoleOn, ...] = ()
+    fresh: bool = True
+    scope: Scope = "admin"
+    services: str = "*"
+    via: str = ""
 
     @property
     def is_person(self) -> bool:

@@ -4,6 +4,7 @@
     |- Usage         the request itself is wrong               (exit 2, HTTP 400)
     |- Invalid       files or values do not hold               (exit 2, HTTP 422)
     |- Forbidden     this actor may not do that                (exit 3, HTTP 403)
+    |  |- NeedsFactor  a second factor must be shown first   (exit 3, HTTP 403)
     |- NotFound      no such thing                             (exit 4, HTTP 404)
     |- Locked        somebody else holds it, or it runs        (exit 5, HTTP 409)
     |- NoAnswer      a host or service gave no answer          (exit 6, HTTP 502)
@@ -48,6 +49,12 @@ class Forbidden(WatchkeeperError):
     """This actor may not do that."""
 
     kind = "forbidden"
+
+
+class NeedsFactor(Forbidden):
+    """This person may, once a second factor was shown."""
+
+    kind = "second_factor"
 
 
 class NotFound(WatchkeeperError):

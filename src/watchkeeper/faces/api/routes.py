@@ -53,7 +53,7 @@ for _router in (
 journal = logging.getLogger(__name__)
 
 STATUS_OF_KIND = {
-    "usage": 400, "invalid": 422, "forbidden": 403, "not_found": 404, "locked": 409, "outcast": 409,
+    "usage": 400, "invalid": 422, "forbidden": 403, "second_factor": 403, "not_found": 404, "locked": 409, "outcast": 409,
     "no_answer": 502, "store_away": 502, "problem": 400,
 }  # fmt: skip
 

@@ -24,6 +24,7 @@ EXIT_CODES = {
     "usage": 2,
     "invalid": 2,
     "forbidden": 3,
+    "second_factor": 3,
     "not_found": 4,
     "locked": 5,
     "outcast": 5,

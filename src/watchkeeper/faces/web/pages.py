@@ -27,7 +27,8 @@ from watchkeeper.services.status import Now
 
 log = logging.getLogger(__name__)
 STATUS_OF_KIND = {
-    "usage": 400, "invalid": 422, "forbidden": 403, "not_found": 404, "locked": 409, "no_answer": 502, "problem": 400,
+    "usage": 400, "invalid": 422, "forbidden": 403, "second_factor": 403, "not_found": 404, "locked": 409,
+    "no_answer": 502, "problem": 400,
 }  # fmt: skip
 FRESH_S = 0.5
 """How long one look at the truth serves all viewers, unless something was committed meanwhile."""

@@ -5,6 +5,7 @@ are plain columns without a foreign key: Django makes those deferred, so a broke
 group and take the works of other callers with it. Rows are never deleted, and numbers come from rows already kept.
 """
 
+from watchkeeper.store.models.accounts import Account, AuditEvent, Token
 from watchkeeper.store.models.approvals import Approval
 from watchkeeper.store.models.changes import Change
 from watchkeeper.store.models.daily import DailyIssue
@@ -25,8 +26,10 @@ from watchkeeper.store.models.shifts import Shift, ShiftEvidence, ShiftNote
 from watchkeeper.store.models.windows import Window, WindowPlan
 
 __all__ = [
+    "Account",
     "Approval",
     "Attempt",
+    "AuditEvent",
     "Backoff",
     "Change",
     "Cursor",
@@ -59,6 +62,7 @@ __all__ = [
     "ShiftEvidence",
     "ShiftNote",
     "Task",
+    "Token",
     "Window",
     "WindowPlan",
 ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""The same services for AI agents, by the Model Context Protocol."""
