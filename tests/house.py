@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.empty_store import lay
+
 from watchkeeper.core.errors import WatchkeeperError
 from watchkeeper.faces.cli.client import Client
 
@@ -77,6 +79,8 @@ class House:
 
     def start(self, *names: str) -> None:
         """Start watch and main (or the named ones) and wait until main answers."""
+        if "DATABASE_URL" not in self.environment:
+            lay(self.state)
         for name in names or ("watch", "main"):
             command = [
                 sys.executable,

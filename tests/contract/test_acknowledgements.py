@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.outbox import START, channel, incident
 
 from watchkeeper.core.errors import Forbidden
@@ -54,7 +55,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    store = Store.open(tmp_path / "state")
+    store = open_store(tmp_path / "state")
     yield Bench(store)
     store.close()
 

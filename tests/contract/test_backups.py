@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_store import NOW, incident, run
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.core import backups as core
 from watchkeeper.core.checks.values import Flip, State
@@ -28,7 +29,6 @@ from watchkeeper.store.evidence import EvidenceStore
 from watchkeeper.store.readings.reader import ReadingsReader
 from watchkeeper.store.readings.writer import ReadingsWriter
 from watchkeeper.store.restoring import restore
-from watchkeeper.store.writer import Store
 
 LATER = NOW + 3600.0
 
@@ -37,7 +37,7 @@ LATER = NOW + 3600.0
 def state(tmp_path: Path) -> Iterator[Path]:
     """A state directory with something in each database, closed in order."""
     state = tmp_path / "state"
-    with closing(Store.open(state)) as store, closing(EvidenceStore(state / "evidence.db")) as evidence:
+    with closing(open_store(state)) as store, closing(EvidenceStore(state / "evidence.db")) as evidence:
         store.write(lambda session: session.set_setting("installation", "abc123"))
         for number in range(3):
             store.write(lambda session, n=number: session.append_entry(Draft(NOW + n, "note", f"entry {n}", "ana")))
@@ -82,7 +82,7 @@ def test_a_backup_holds_everything_is_private_and_says_what_it_is(state: Path, t
 
 def test_while_it_is_written_to_every_backup_is_whole_and_no_writer_waits_in_vain(state: Path, tmp_path: Path) -> None:
     stop = threading.Event()
-    with closing(Store.open(state)) as store, closing(EvidenceStore(state / "evidence.db")) as evidence:
+    with closing(open_store(state)) as store, closing(EvidenceStore(state / "evidence.db")) as evidence:
         written: list[int] = []
 
         def busy() -> None:
@@ -204,7 +204,7 @@ def test_a_restore_elsewhere_loses_nothing_and_its_chain_goes_on(state: Path, tm
     assert (done.entries, done.aside) == (4, "")
     assert listing(target) == ["evidence.db", "main.db", "readings.db", "secret.key"]
     assert entries(target)[3] == "Restored from the backup of 2025-11-13 02:13:20 UTC"
-    with closing(Store.open(target)) as store, closing(EvidenceStore(target / "evidence.db")) as evidence:
+    with closing(open_store(target)) as store, closing(EvidenceStore(target / "evidence.db")) as evidence:
         assert store.verify_log().ok
         assert store.write(lambda session: session.append_entry(Draft(NOW, "note", "goes on", "ana"))).number == 5
         with store.read() as session:
@@ -216,7 +216,7 @@ def test_a_restore_elsewhere_loses_nothing_and_its_chain_goes_on(state: Path, tm
 
 def test_a_state_that_holds_something_is_kept_unless_told_and_then_moved_aside(state: Path, tmp_path: Path) -> None:
     backups.make(state, tmp_path / "to", now=NOW)
-    with closing(Store.open(state)) as store:
+    with closing(open_store(state)) as store:
         store.write(lambda session: session.append_entry(Draft(NOW, "note", "after the backup", "ana")))
     with pytest.raises(Forbidden, match="already holds main"):
         restore(tmp_path / "to", state, now=LATER)
@@ -238,10 +238,10 @@ def test_a_restore_that_was_cut_short_is_not_taken_for_a_state(state: Path, tmp_
 
 def test_after_a_restore_no_number_is_given_a_second_time(state: Path, tmp_path: Path) -> None:
     backups.make(state, tmp_path / "to", now=NOW)
-    with closing(Store.open(state)) as store:
+    with closing(open_store(state)) as store:
         lost = store.write(lambda session: session.add_run(run())).id
     restore(tmp_path / "to", state, now=NOW + 3 * 86400.0, replace_old=True)
-    with closing(Store.open(state)) as store:
+    with closing(open_store(state)) as store:
         assert lost == 1
         assert store.write(lambda session: session.add_run(run())).id == 4001, "there was no run in the backup at all"
         assert store.write(lambda session: session.add_incident(incident())).id == 5001
@@ -269,13 +269,13 @@ def test_what_was_open_asks_and_what_was_at_work_is_asked_for_not_sent(state: Pa
         with_steps(RunState.PARKED, "propose", step(0, StepState.WAITS)),
         with_steps(RunState.PROVEN, "auto", step(0, StepState.DONE, decided_by="ana")),
     ]
-    with closing(Store.open(state)) as store:
+    with closing(open_store(state)) as store:
         numbers = [store.write(lambda session, r=each: session.add_run(r)).id for each in open_runs]
         store.write(lambda session: session.add_approval(Approval(0, numbers[4], 0, "binds", NOW, LATER)))
     backups.make(state, tmp_path / "to", now=NOW)
     done = restore(tmp_path / "to", tmp_path / "other", now=LATER) if (tmp_path / "other").mkdir() is None else None
     assert done is not None and done.open_runs == 5
-    with closing(Store.open(tmp_path / "other")) as store, store.read() as session:
+    with closing(open_store(tmp_path / "other")) as store, store.read() as session:
         at_work, unsure, idempotent, approved, parked, ended = (session.run(number) for number in numbers)
         assert session.approvals(pending=True)[0].run == numbers[4]
     assert (at_work.mode, at_work.steps[0].state, at_work.steps[0].boot) == ("propose", StepState.RUNNING, "boot-1")
@@ -313,7 +313,7 @@ def test_a_file_of_a_newer_program_is_refused_in_one_sentence_and_left_alone(
         versions.assert_usable(state)
     assert told.value.sentence.count(". ") == 0 and "restore self" in told.value.hint
     openers = {
-        "main.db": lambda: Store.open(state),
+        "main.db": lambda: open_store(state),
         "evidence.db": lambda: EvidenceStore(state / name),
         "readings.db": lambda: ReadingsWriter(state / name),
     }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.postgresql import empty_database
 
 from watchkeeper.core.actors import AGENT, Actor
@@ -65,7 +66,7 @@ class Clock:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     url = empty_database(request.getfixturevalue("postgresql")) if request.param == "postgresql" else ""
-    opened = Store.open(tmp_path / "state", url)
+    opened = open_store(tmp_path / "state", url)
     yield opened
     opened.close()
 

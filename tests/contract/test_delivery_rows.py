@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.outbox import START, Desk, MemoryStore, channel, incident
 from tests.fixtures.postgresql import empty_database
 from tests.unit.services.test_delivery import NAMES, ended, play
@@ -21,7 +22,7 @@ from watchkeeper.store.writer import Store
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     url = empty_database(request.getfixturevalue("postgresql")) if request.param == "postgresql" else ""
-    opened = Store.open(tmp_path / "state", url)
+    opened = open_store(tmp_path / "state", url)
     yield opened
     opened.close()
 

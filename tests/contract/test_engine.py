@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.contract.engines import NOW, Work, distributed, embedded
 from tests.contract.test_store import fresh_database
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.postgresql import postgresql_server
 
 from watchkeeper.core.runs.values import Plan, PlanStep, Run, RunState
@@ -43,7 +44,7 @@ def url(kind: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def store(tmp_path: Path, url: str) -> Iterator[Store]:
-    store = Store.open(tmp_path / "state", url)
+    store = open_store(tmp_path / "state", url)
     yield store
     store.close()
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.telling import TEAM, Harbour
 
 from watchkeeper.core.incidents.values import Status
-from watchkeeper.store.writer import Store
 
 STEPS = (0.0, 900.0, 3600.0)
 TOLD_BY_STEP = (1, 3, 5)
@@ -25,7 +25,7 @@ class Escalating(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="wk-ladder-"))
-        self.store = Store.open(self.root / "state", "")
+        self.store = open_store(self.root / "state", "")
         self.harbour = Harbour(self.root, self.store, TEAM)
         self.number = 0
         self.is_open = self.acknowledged = False

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.telling import TEAM, Harbour, at
 
 from watchkeeper.core.escalations import LATE_S
@@ -20,7 +21,7 @@ MINUTE, HOUR = 60.0, 3600.0
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "state", "")
+    opened = open_store(tmp_path / "state", "")
     yield opened
     opened.close()
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.postgresql import empty_database
 from tests.fixtures.virtual_watch import T0, Office, a_service
 
@@ -25,7 +26,7 @@ VIEWER = Actor("person", "eve", "viewer")
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     url = "" if request.param == "sqlite" else empty_database(request.getfixturevalue("postgresql"))
-    opened = Store.open(tmp_path / "state", url)
+    opened = open_store(tmp_path / "state", url)
     yield opened
     opened.close()
 

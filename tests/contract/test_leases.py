@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_store import NOW, server, store
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.core.leases import Lease, is_held_by, still_holds
 from watchkeeper.store.writer import Store
@@ -117,7 +118,7 @@ def test_two_nodes_on_one_database_never_both_get_it(server: str, tmp_path: Path
     from tests.contract.test_store import fresh_database
 
     url = fresh_database(server)
-    nodes = [Store.open(tmp_path / name, url) for name in ("a", "b")]
+    nodes = [open_store(tmp_path / name, url) for name in ("a", "b")]
     try:
         for told in race(nodes, 40):
             assert len({lease.holder for lease in told}) == 1

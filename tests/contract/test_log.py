@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_store import fresh_database, server  # noqa: F401
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.core.errors import Invalid
 from watchkeeper.core.log.chain import GENESIS
@@ -30,7 +31,7 @@ def draft(n: int, **more) -> Draft:
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """A store with ten entries, closed."""
-    store = Store.open(tmp_path)
+    store = open_store(tmp_path)
     store.write(lambda session: [session.append_entry(draft(n)) for n in range(1, 11)])
     store.close()
     return tmp_path
@@ -49,7 +50,7 @@ def tampered(state: Path, *statements: str | tuple[str, tuple]):
             connection.execute(*(statement if isinstance(statement, tuple) else (statement,)))
         for text in _SQLITE_TRIGGERS.values():
             connection.execute(text)
-    store = Store.open(state)
+    store = open_store(state)
     try:
         return store.verify_log()
     finally:
@@ -57,7 +58,7 @@ def tampered(state: Path, *statements: str | tuple[str, tuple]):
 
 
 def test_entries_come_back_as_they_were_drafted(state: Path) -> None:
-    store = Store.open(state)
+    store = open_store(state)
     with store.read() as session:
         assert session.entry_count() == 10
         entries = session.entries()
@@ -78,14 +79,14 @@ def test_entries_come_back_as_they_were_drafted(state: Path) -> None:
     ("severity", []), ("50%", []), ("nothing", []), ("of 1\nwith", [1]),
 ])  # fmt: skip
 def test_entries_are_found_by_their_text_not_by_field_names(state: Path, text: str, found: list[int]) -> None:
-    store = Store.open(state)
+    store = open_store(state)
     with store.read() as session:
         assert [entry.number for entry in session.entries(text=text)] == found
     store.close()
 
 
 def test_search_goes_on_past_a_page_of_near_misses(tmp_path: Path) -> None:
-    store = Store.open(tmp_path)
+    store = open_store(tmp_path)
     store.write(lambda session: [session.append_entry(draft(n, facts={"title": n})) for n in range(1, 2102)])
     with store.read() as session:
         assert [entry.number for entry in session.entries(text="entry 1", limit=3, before=12)] == [11, 10, 1]
@@ -119,7 +120,7 @@ def test_triggers_refuse_on_postgresql_too(tmp_path: Path, server: str, statemen
     import psycopg
 
     url = fresh_database(server)
-    store = Store.open(tmp_path, url)
+    store = open_store(tmp_path, url)
     store.write(lambda session: session.append_entry(draft(1)))
     with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         connection.execute(statement)
@@ -131,7 +132,7 @@ def test_two_stores_on_postgresql_append_to_one_chain(tmp_path: Path, server: st
     import threading
 
     url = fresh_database(server)
-    stores = [Store.open(tmp_path / str(n), url) for n in range(2)]
+    stores = [open_store(tmp_path / str(n), url) for n in range(2)]
 
     def append_forty(store: Store) -> None:
         for n in range(40):
@@ -153,7 +154,7 @@ def test_a_missing_trigger_is_noticed_at_open(state: Path, name: str) -> None:
     with raw(state) as connection:
         connection.execute(f"DROP TRIGGER {name}")
     with pytest.raises(Invalid, match=f"not protected: {name}"):
-        Store.open(state)
+        open_store(state)
 
 
 def test_a_hollow_trigger_is_noticed_at_open(state: Path) -> None:
@@ -163,7 +164,7 @@ def test_a_hollow_trigger_is_noticed_at_open(state: Path) -> None:
             "CREATE TRIGGER chain_no_update BEFORE UPDATE ON chain WHEN 0 BEGIN SELECT RAISE(ABORT, ''); END"
         )
     with pytest.raises(Invalid, match="chain_no_update"):
-        Store.open(state)
+        open_store(state)
 
 
 def test_a_migration_that_remakes_the_table_is_noticed_at_open(state: Path) -> None:
@@ -173,7 +174,7 @@ def test_a_migration_that_remakes_the_table_is_noticed_at_open(state: Path) -> N
         connection.execute("DROP TABLE chain")
         connection.execute("ALTER TABLE new__chain RENAME TO chain")
     with pytest.raises(Invalid, match="chain_follows, chain_no_delete, chain_no_update"):
-        Store.open(state)
+        open_store(state)
 
 
 def test_any_single_changed_byte_is_named(state: Path) -> None:
@@ -219,7 +220,7 @@ def test_removed_swapped_moved_and_added_rows_are_named(state: Path, statements:
 
 
 def test_a_cut_tail_is_a_whole_chain_with_another_head(state: Path) -> None:
-    store = Store.open(state)
+    store = open_store(state)
     head = store.verify_log().head
     store.close()
     found = tampered(state, "DELETE FROM chain WHERE number = 10", "DELETE FROM body WHERE number = 10")
@@ -245,7 +246,7 @@ def test_a_rewritten_entry_breaks_the_next_one(state: Path) -> None:
 
 def test_an_altered_body_is_not_shown_as_if_it_were_one(state: Path) -> None:
     tampered(state, "UPDATE body SET content = 'null' WHERE number = 4")
-    store = Store.open(state)
+    store = open_store(state)
     with store.read() as session, pytest.raises(Invalid, match=r"Entry 4.*cannot be read"):
         session.entry(4)
     store.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_store import fresh_database, server  # noqa: F401
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.adapters.repositories.directory import DirectoryRepository
 from watchkeeper.adapters.repositories.log_document import DirectoryLogDocument
@@ -21,7 +22,6 @@ from watchkeeper.core.log.values import Draft
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.log.document import LogDocument
 from watchkeeper.services.log.importing import Importer, Wish
-from watchkeeper.store.writer import Store
 
 ANA = Actor("person", "ana", "operator")
 LOG = """# Log
@@ -63,7 +63,7 @@ class House:
         self.open()
 
     def open(self) -> None:
-        self.store = Store.open(self.state, self.url)
+        self.store = open_store(self.state, self.url)
         self.holder = InventoryHolder(DirectoryRepository(self.ops), lambda: 0.0)
         assert self.holder.current.team.name == "Harbour"
         self.importer = Importer(self.store, self.holder, lambda: [SECRET], lambda: NOW)

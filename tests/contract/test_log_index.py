@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.contract.test_store import fresh_database, server  # noqa: F401
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.core.errors import Invalid, NotFound
 from watchkeeper.core.log.facets import consequences, indexed
@@ -39,7 +40,7 @@ QUESTIONS = (
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     url = fresh_database(request.getfixturevalue("server")) if request.param == "postgresql" else ""
-    opened = Store.open(tmp_path / "state", url)
+    opened = open_store(tmp_path / "state", url)
     yield opened
     opened.close()
 

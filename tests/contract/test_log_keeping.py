@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.contract.test_store import fresh_database, server  # noqa: F401
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.log_keeping import Kept, archive, draft, lived_through, purge
 
 from watchkeeper.adapters.log_stage import FileStage
@@ -26,7 +27,6 @@ from watchkeeper.core.log.values import Draft
 from watchkeeper.services.log.questions import catch_up
 from watchkeeper.store import log_rows
 from watchkeeper.store.log_schema import _SQLITE_TRIGGERS
-from watchkeeper.store.writer import Store
 
 PLACE = "docs/archive/operations-log-2022.jsonl"
 
@@ -202,11 +202,11 @@ def test_a_changed_trigger_or_function_is_noticed_on_postgresql(tmp_path: Path, 
     import psycopg
 
     url = fresh_database(server)
-    Store.open(tmp_path, url).close()
+    open_store(tmp_path, url).close()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(damage)
     with pytest.raises(Invalid, match="not protected"):
-        Store.open(tmp_path, url)
+        open_store(tmp_path, url)
 
 
 # ---- tampering -------------------------------------------------------------------------------------------------------
@@ -340,21 +340,21 @@ def test_a_dropped_trigger_is_noticed_at_open(closed: Path, name: str) -> None:
     with closing(sqlite3.connect(closed / "state/main.db")) as database:
         database.execute(f"DROP TRIGGER {name}")
     with pytest.raises(Invalid, match=f"not protected: {name}"):
-        Store.open(closed / "state")
+        open_store(closed / "state")
 
 
 def test_a_trigger_too_many_and_a_table_made_anew_are_noticed(closed: Path) -> None:
     with closing(sqlite3.connect(closed / "state/main.db", isolation_level=None)) as database:
         database.execute("CREATE TRIGGER eve BEFORE INSERT ON body BEGIN SELECT RAISE(IGNORE); END")
         with pytest.raises(Invalid, match="not protected: eve"):
-            Store.open(closed / "state")
+            open_store(closed / "state")
         database.execute("DROP TRIGGER eve")
         database.execute("PRAGMA legacy_alter_table = ON")
         database.execute("CREATE TABLE new__log_absence AS SELECT * FROM log_absence")  # what Django does
         database.execute("DROP TABLE log_absence")
         database.execute("ALTER TABLE new__log_absence RENAME TO log_absence")
     with pytest.raises(Invalid, match="log_absence_follows, log_absence_no_delete, log_absence_no_update"):
-        Store.open(closed / "state")
+        open_store(closed / "state")
 
 
 # ---- killed in the middle --------------------------------------------------------------------------------------------
@@ -449,7 +449,7 @@ def test_killed_while_a_chain_is_taken_over_leaves_all_or_nothing(closed: Path, 
 
 def _appending(root: Path, url: str, who: str, told: int) -> None:
     """A process that appends until it is killed, and says each number after its commit."""
-    store = Store.open(root / who, url) if url else Store.open(root)
+    store = open_store(root / who, url) if url else open_store(root)
     n = 0
     while True:
         n += 1
@@ -462,7 +462,7 @@ def test_two_processes_append_and_are_killed_and_the_chain_is_one(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = fresh_database(request.getfixturevalue("server")) if kind == "postgresql" else ""
-    Store.open(tmp_path, url).close()
+    open_store(tmp_path, url).close()
     reads, told = os.pipe()
     chance = random.Random(3)
     for round_ in range(3):
@@ -483,7 +483,7 @@ def test_two_processes_append_and_are_killed_and_the_chain_is_one(
     os.close(told)
     with os.fdopen(reads) as file:
         acknowledged = [line.split(" ", 1) for line in file.read().splitlines()]
-    store = Store.open(tmp_path, url)
+    store = open_store(tmp_path, url)
     found = store.verify_log()
     assert found.ok, found.sentence
     assert found.entries >= len(acknowledged) > 0

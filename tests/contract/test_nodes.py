@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.contract.test_engine import a_run, state_of
 from tests.contract.test_store import fresh_database
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.postgresql import postgresql_server
 
 from watchkeeper.core.errors import Locked, Outcast, StoreAway
@@ -20,7 +21,6 @@ from watchkeeper.core.nodes import GONE_S, GRACE_S, Node
 from watchkeeper.core.runs.values import RunState
 from watchkeeper.store import nodes
 from watchkeeper.store.nodes import NodeTable
-from watchkeeper.store.writer import Store
 
 NOW = 1_700_000_000.0
 
@@ -37,7 +37,7 @@ class Member:
 
     def __init__(self, folder: Path, url: str, name: str) -> None:
         self.url, self.name = url, name
-        self.store = Store.open(folder / name, url)
+        self.store = open_store(folder / name, url)
         self.table = NodeTable(self.store, url, name, f"host-{name}", os.getpid(), "test")
         self.node = self.table.join()
 

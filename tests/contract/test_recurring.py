@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.adapters.repositories.directory import DirectoryRepository, own_ssh_config
 from watchkeeper.core.checks.values import Flip, Judged, Settled, State
@@ -64,7 +65,7 @@ def flip(seq: int, at: float, rule_hash: str) -> Flip:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "state", "")
+    opened = open_store(tmp_path / "state", "")
     yield opened
     opened.close()
 

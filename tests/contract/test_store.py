@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.postgresql import postgresql_server
 
 from watchkeeper.core.changes import Change
@@ -44,7 +45,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     url = ""
     if request.param == "postgresql":
         url = fresh_database(request.getfixturevalue("server"))
-    opened = Store.open(tmp_path / "state", url)
+    opened = open_store(tmp_path / "state", url)
     yield opened
     opened.close()
 
@@ -391,7 +392,7 @@ def test_a_read_session_sees_one_state_and_cannot_write(store: Store) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Store]:
     """A store on SQLite that can grow by a few pages only, which fails like a full disk."""
-    opened = Store.open(tmp_path / "state")
+    opened = open_store(tmp_path / "state")
     opened.write(lambda session: limit_pages(session, 8))
     yield opened
     opened.close()

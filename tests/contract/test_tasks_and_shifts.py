@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.fixtures.empty_store import open_store
 from tests.fixtures.postgresql import empty_database
 
 from watchkeeper.adapters.here import read_here
@@ -110,7 +111,7 @@ class Desk:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     url = "" if request.param == "sqlite" else empty_database(request.getfixturevalue("postgresql"))
-    store = Store.open(tmp_path / "state", url)
+    store = open_store(tmp_path / "state", url)
     yield Desk(tmp_path, store)
     store.close()
 

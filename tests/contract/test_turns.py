@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_store import fresh_database, run, server, store
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.core.runs.values import Run, RunState
 from watchkeeper.services.turns import HostTurns
@@ -28,10 +29,10 @@ def nodes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[HostT
     """Two nodes: on SQLite two holders of one store, on PostgreSQL two stores of one database."""
     with ExitStack() as stack:
         if request.param == "sqlite":
-            stores = [Store.open(tmp_path / "a")] * 2
+            stores = [open_store(tmp_path / "a")] * 2
         else:
             url = fresh_database(request.getfixturevalue("server"))
-            stores = [Store.open(tmp_path / name, url) for name in ("a", "b")]
+            stores = [open_store(tmp_path / name, url) for name in ("a", "b")]
         for each in dict.fromkeys(stores):
             stack.callback(each.close)
         yield [HostTurns(each, time.time) for each in stores]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.adapters.hosts.blocking import BlockingHost, BlockingHosts
 from watchkeeper.core.errors import NoAnswer
@@ -24,7 +25,6 @@ from watchkeeper.services.responses import new_run
 from watchkeeper.services.spools import Spools
 from watchkeeper.services.steps import StepRunner
 from watchkeeper.store.evidence import EvidenceStore
-from watchkeeper.store.writer import Store
 
 NAME = "here"
 INSTALLATION = "0123456789ab"
@@ -77,7 +77,7 @@ class Desk:
         inventory = {NAME: Host(NAME, "local", spool=str(self.spool))}
         self.hosts = BlockingHosts(inventory)
         self.line = Line(self.hosts)
-        self.store = Store.open(folder)
+        self.store = open_store(folder)
         self.evidence = EvidenceStore(folder / "evidence.db")
         self.ahead_s = 0.0
         self.steps = StepRunner(self.line, self.evidence, list, self.clock, INSTALLATION)

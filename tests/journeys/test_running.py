@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests.fixtures.empty_store import open_store
 from tests.house import House
 from tests.journeys.test_web import Visitor
 
@@ -48,7 +49,6 @@ from watchkeeper.services.runs import Runs
 from watchkeeper.services.segments import Segments
 from watchkeeper.services.steps import StepRunner
 from watchkeeper.store.evidence import EvidenceStore
-from watchkeeper.store.writer import Store
 
 ADA = Actor("person", "ada", "admin")
 SERVICE = """service: shop
@@ -93,7 +93,7 @@ class Desk:
 
     def open(self) -> None:
         """The services, as main builds them; called again it is main after its death."""
-        self.store = Store.open(self.state)
+        self.store = open_store(self.state)
         self.holder = InventoryHolder(DirectoryRepository(self.ops), self.clock, quiet_s=0.0)
         assert self.holder.fault == "", self.holder.fault
         self.hosts = BlockingHosts(self.holder.current.hosts)

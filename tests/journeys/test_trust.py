@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from tests.fixtures.empty_store import open_store
 
 from watchkeeper.adapters.hosts.blocking import BlockingHosts
 from watchkeeper.adapters.repositories.directory import DirectoryRepository
@@ -40,7 +41,6 @@ from watchkeeper.services.runs import Runs
 from watchkeeper.services.segments import Segments
 from watchkeeper.services.steps import StepRunner
 from watchkeeper.store.evidence import EvidenceStore
-from watchkeeper.store.writer import Store
 
 T = TypeVar("T")
 DAY = 86400.0
@@ -123,7 +123,7 @@ class Desk:
         )
 
     def open(self) -> Desk:
-        self.store = Store.open(self.state)
+        self.store = open_store(self.state)
         self.holder = InventoryHolder(DirectoryRepository(self.ops), self.clock, quiet_s=0.0)
         assert self.holder.fault == ""
         self.hosts = BlockingHosts(self.holder.current.hosts)
