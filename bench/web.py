@@ -65,7 +65,7 @@ class Asking:
 
 def the_page(host: str, port: int, cookie: str) -> Asking:
     """The bridge, as a browser asks for it."""
-    head = f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: watchkeeper={cookie}\r\nAccept-Encoding: gzip\r\n\r\n"
+    head = f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookie}\r\nAccept-Encoding: gzip\r\n\r\n"
     return Asking(lambda: asyncio.open_connection(host, port), head.encode())
 
 
@@ -124,8 +124,7 @@ def cookie_of(state: Path) -> tuple[str, int, str]:
     line = http.client.HTTPConnection(link.netloc)
     line.request("GET", f"{link.path}?{link.query}")
     given = line.getresponse().headers.get_all("Set-Cookie") or []
-    value = next(each for each in given if each.startswith("watchkeeper=")).partition("=")[2].partition(";")[0]
-    return str(link.hostname), int(link.port or 80), value
+    return str(link.hostname), int(link.port or 80), "; ".join(each.partition(";")[0] for each in given)
 
 
 def lateness(watch: WatchClient) -> float:

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures import totp
 from tests.fixtures.empty_store import lay
 
 from watchkeeper.core.errors import WatchkeeperError
@@ -46,7 +47,11 @@ class House:
         self.write("hosts.yaml", "hosts: {app1: {local: true}}\n")
         self.programs: dict[str, subprocess.Popen[bytes]] = {}
         self.environment: dict[str, str] = {}
-        self.client = Client(str(self.state / "main.sock"), timeout_s=20)
+        self.port = "0"
+        """Of the page; "0": a free one at each start."""
+        self.client = Client(str(self.state / "main.sock"), timeout_s=20, token="")
+        self.admin = self.client
+        """Whoever can add people: the owner of the state, then the first person."""
 
     def write(self, path: str, text: str) -> None:
         """Write a file of the ops repo."""
@@ -92,7 +97,7 @@ class House:
                 str(self.state),
             ]
             if name == "main":
-                command += ["--port", "0"]
+                command += ["--port", self.port]
             log = (self.root / f"{name}.log").open("ab")
             self.programs[name] = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | self.environment)
         if "main" in (names or ("main",)):
@@ -122,6 +127,31 @@ class House:
         """The command line of a person who works on this house; its words follow."""
         program = [sys.executable, "-m", "watchkeeper.faces.cli.program"]
         return [*program, "--ops", str(self.ops), "--state", str(self.state)]
+
+    # ---- people --------------------------------------------------------------------------------------------------
+
+    def person(self, name: str, role: str, on: Sequence[str] = (), factor: bool = True) -> Client:
+        """A client that acts as a new person, whose second factor was shown just now; the first one must be an admin.
+
+        on: services or ``label=value`` that the role is for; all when empty. The token is ``client.transport.token``.
+        """
+        token = self.admin.post("/users", {"name": name, "role": role, "on": list(on), "token": True})["token"]
+        client = self.acting(token)
+        if factor:
+            begun = client.post("/me/second-factor")["second_factor"]
+            client.post("/me/second-factor/confirm", {"code": totp.code(begun["secret"])})
+        if self.admin is self.client:
+            self.admin = client
+        return client
+
+    def agent(self, name: str, **more: object) -> Client:
+        """A client that acts as a new agent, by its token. more: ``limits``, ``unix_user``, ``roles``."""
+        made = self.admin.post("/users", {"name": name, "kind": "agent", "token": True, **more})
+        return self.acting(made["token"])
+
+    def acting(self, token: str) -> Client:
+        """A client with this token, on the socket."""
+        return Client(str(self.state / "main.sock"), timeout_s=20, token=token)
 
     # ---- asking --------------------------------------------------------------------------------------------------
 

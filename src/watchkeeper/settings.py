@@ -125,7 +125,7 @@ _state = state_directory()
 
 SECRET_KEY = secret_key(_state)
 DEBUG = False
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = ["*"]  # faces.web.guard is asked first, and knows the address of the team
 
 DATABASES = databases(_state, os.environ.get("DATABASE_URL", ""))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -144,16 +144,26 @@ AUTH_USER_MODEL = "store.Account"
 
 # Order matters. The web face adds its own below the standard two (sign-in, security headers, request limits).
 MIDDLEWARE = [
+    "watchkeeper.faces.api.problems.Edge",
     "django.middleware.security.SecurityMiddleware",
     "watchkeeper.faces.web.guard.Guard",
     "django.middleware.gzip.GZipMiddleware",
+    "watchkeeper.identity.sessions.Sessions",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["watchkeeper.identity.passwords.Argon2"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("name", "email")},
+    },
+]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 """An entry of the log with an attachment of 10 MB, as the API takes it."""
@@ -164,11 +174,18 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [PACKAGE / "faces" / "web" / "templates"],
         "OPTIONS": {
-            "context_processors": ["django.template.context_processors.request"],
-            "builtins": ["watchkeeper.faces.web.marks"],
+            "context_processors": [
+                "django.template.context_processors.request", "watchkeeper.faces.web.sign_in.around",
+            ],
+            "builtins": ["watchkeeper.faces.web.marks", "watchkeeper.faces.web.account_marks"],
         },
     }
 ]
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}},
+}
+"""Holds the tries at sign-in; so many, that nobody makes it forget a name by trying others."""
 
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -193,4 +210,28 @@ ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+LOGIN_URL = "/account/sign-in"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_ADAPTER = "watchkeeper.identity.signing_in.Adapter"
+ACCOUNT_SESSION_REMEMBER = True
+"""For SESSION_COOKIE_AGE, whatever the browser does."""
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/15m/key", "reauthenticate": "10/m/user"}
+"""key: a name, or the second factor of an account. In memory of main: a start anew forgets them."""
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ADAPTER = "watchkeeper.identity.signing_in.FactorAdapter"
+MFA_FORMS = {
+    "authenticate": "watchkeeper.identity.forms.Authenticate",
+    "reauthenticate": "watchkeeper.identity.forms.Reauthenticate",
+    "add_webauthn": "watchkeeper.identity.passkey_forms.Add",
+    "authenticate_webauthn": "watchkeeper.identity.passkey_forms.Authenticate",
+    "login_webauthn": "watchkeeper.identity.passkey_forms.SignIn",
+    "reauthenticate_webauthn": "watchkeeper.identity.passkey_forms.Reauthenticate",
+}
+MFA_TOTP_TOLERANCE = 1
+"""Periods before and after, when an authenticator is set up; afterwards `identity.factors` decides."""
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RATE_LIMITS = {"webauthn_login": "10/m/ip"}
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"

@@ -40,6 +40,7 @@ TESTED = {
 BASE = {
     "watchkeeper.yaml": "team: Test\nchannels:\n  duty: {script: tools/page.sh}\n",
     "hosts.yaml": "hosts:\n  app1: {local: true}\n  here: {local: true}\n",
+    "services/example.yaml": "service: example\nchecks:\n  - {name: web, tcp: 'db1.example.org:5432'}\n",
     "databases.yaml": "databases:\n  shop: {sqlite: /srv/shop/shop.db}\n",
     "secrets.yaml": "secrets:\n  push-url: {env: PUSH_URL}\n  room-key: {env: ROOM_KEY}\n",
 }

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
+from tests.fixtures import totp
 from tests.house import House
 
 from watchkeeper.core.errors import Forbidden
@@ -45,8 +44,16 @@ def wk(house: House, *words: str, token: str = "", **more: str) -> subprocess.Co
     command = house.command
     environment = {**os.environ, "WATCHKEEPER_TOKEN": token, **more}
     return subprocess.run(
-        [*command, *words], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, env=environment
+        [*command, *words], capture_output=True, text=True, timeout=150, stdin=subprocess.DEVNULL, env=environment
     )
+
+
+def set_up(house: House, token: str) -> str:
+    """An authenticator for who has this token; its code counts as shown now."""
+    client = as_person(house, token)
+    secret = str(client.post("/me/second-factor")["second_factor"]["secret"])
+    client.post("/me/second-factor/confirm", {"code": totp.code(secret)})
+    return secret
 
 
 def as_person(house: House, token: str) -> Client:
@@ -58,20 +65,28 @@ def page(url: str, cookies: CookieJar, data: bytes | None = None) -> str:
     return browser.open(url, data, timeout=20).read().decode()
 
 
+@pytest.mark.timeout(300)  # some forty commands, each a process of its own
 def test_from_the_first_person_to_two_yeses(house: House, tmp_path: Path) -> None:
     assert "acts as 'local'" in wk(house, "user").stdout
     first = wk(house, "user", "add", "ada")
     assert first.returncode == 2 and "--role" in first.stderr
-    ada = wk(house, "user", "add", "ada", "--role", "admin").stdout.strip()
-    assert len(ada) > 30
+    ada = wk(house, "user", "add", "ada", "--role", "admin", "--token").stdout.strip()
+    assert ada.startswith("wk_")
 
     # without a token the socket is an agent now
-    for words in (("user", "add", "eve", "--role", "admin"), ("locks", "take", "deploy:shop", "--why", "x"),
-                  ("run", "twice.md", "--yes")):  # fmt: skip
+    for words in (("user", "add", "eve", "--role", "admin"), ("token", "add", "x", "--user", "ada"),
+                  ("locks", "take", "deploy:shop", "--why", "x")):  # fmt: skip
         refused = wk(house, *words)
         assert refused.returncode == 3 and "agent is not a person" in refused.stderr, refused.stderr
     wrong = wk(house, "status", token="x" * 43)
     assert wrong.returncode == 3 and "not known here" in wrong.stderr
+    assert "a letter is wrong" in wk(house, "status", token=ada[:-1] + ("a" if ada[-1] != "a" else "b")).stderr
+
+    # people are changed with a second factor only; its code comes from the environment, once
+    needs = wk(house, "user", "add", "eve", "--role", "admin", token=ada)
+    assert needs.returncode == 3 and "second factor" in needs.stderr
+    secret = set_up(house, ada)
+    assert "terminal" in wk(house, "user", "second-factor", token=ada).stderr
 
     # a token from a file, which nobody else may read
     file = tmp_path / "token"
@@ -79,9 +94,23 @@ def test_from_the_first_person_to_two_yeses(house: House, tmp_path: Path) -> Non
     file.chmod(0o644)
     assert "chmod 600" in wk(house, "user", WATCHKEEPER_TOKEN_FILE=str(file)).stderr
     file.chmod(0o600)
-    ben = wk(house, "user", "add", "ben", "--role", "approver", WATCHKEEPER_TOKEN_FILE=str(file)).stdout.strip()
-    cat = wk(house, "user", "add", "cat", "--role", "approver", token=ada).stdout.strip()
+    ben = wk(
+        house, "user", "add", "ben", "--role", "approver", "--token", WATCHKEEPER_TOKEN_FILE=str(file)
+    ).stdout.strip()
+    cat = wk(house, "user", "add", "cat", "--role", "approver", "--token", token=ada).stdout.strip()
+    link = wk(house, "user", "add", "dan", "--role", "operator", "--on", "shop", token=ada).stdout.strip()
+    assert "/invite?key=" in link and "operator on shop" in wk(house, "user", token=ada).stdout
     assert "lowered" not in wk(house, "user", token=ben).stdout
+    for token in (ben, cat):
+        set_up(house, token)
+    other = wk(house, "token", "add", "other", "--scope", "approve", token=ben).stdout.strip()
+    stale = wk(house, "grant", "add", "shop/runbooks/shop.md", "--yes", token=other)
+    assert stale.returncode == 3 and "second factor" in stale.stderr
+    wrong_code = wk(house, "grant", "add", "shop/runbooks/shop.md", "--yes", token=other, WATCHKEEPER_CODE="000000")
+    assert wrong_code.returncode == 3 and "wrong or used code" in wrong_code.stderr
+    assert "wk_" not in wk(house, "token", token=ben).stdout
+    refused = wk(house, "audit", "--outcome", "refused", token=ada).stdout
+    assert "ben" in refused and "wrong or used code" in refused and secret not in refused
 
     # two people, neither of them the one who started it
     shown = wk(house, "run", "twice.md", "--dry-run", token=ada).stdout
@@ -90,12 +119,12 @@ def test_from_the_first_person_to_two_yeses(house: House, tmp_path: Path) -> Non
     house.until(lambda: house.get(f"/runs/{run}")["run"]["state"] == "parked", 20, "the run waits")
     assert "Needs two approvers." in wk(house, "runs", "show", str(run)).stdout
     mine = wk(house, "runs", "approve", str(run), "--yes", token=ada)
-    assert mine.returncode == 3 and f"ada asked for run {run}" in mine.stderr
+    assert mine.returncode == 3 and f"You asked for run {run}" in mine.stderr
     half = wk(house, "runs", "approve", str(run), "--yes", token=ben)
     assert "1 of 2: ben" in half.stdout, half
     assert "1 of 2: ben" in wk(house, "runs", "show", str(run)).stdout
 
-    # the page of ben shows the half; cat gives the other half there
+    # cat sees the half on her page, where a link counts as no second factor; the other half comes by her token
     with pytest.raises(Forbidden):
         Client(str(house.state / "main.sock"), token="").post("/links")
     cookies = CookieJar()
@@ -103,13 +132,12 @@ def test_from_the_first_person_to_two_yeses(house: House, tmp_path: Path) -> Non
     base = url.partition("/enter")[0]
     page(url, cookies)
     text = page(f"{base}/runs/{run}", cookies)
-    assert "You act as cat" in text and "two approvers" in text and "1 so far: ben" in text
+    assert "cat" in text and "two approvers" in text and "1 so far: ben" in text
     assert f"{house.root}/fix.sh" in text
-    form = text.partition(f'action="/runs/{run}/approve"')[2].partition("</form>")[0]
-    fields = re.findall(r'name="(\w+)" value="([^"]*)"', form)
-    data = urllib.parse.urlencode(fields)
-    request = urllib.request.Request(f"{base}/runs/{run}/approve", data.encode(), {"Origin": base, "Referer": base})
-    urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies)).open(request, timeout=20)
+    with pytest.raises(urllib.error.HTTPError) as used:
+        page(url, CookieJar())
+    assert used.value.code == 403
+    assert wk(house, "runs", "approve", str(run), "--yes", token=cat).returncode == 0
     house.until((house.root / "done").exists, 20, "the step ran")
     whole = house.get(f"/runs/{run}")["run"]
     assert whole["steps"][0]["decided_by"] == "ben and cat"
@@ -118,9 +146,7 @@ def test_from_the_first_person_to_two_yeses(house: House, tmp_path: Path) -> Non
     # her token ends, and so does her page
     assert wk(house, "user", "remove", "cat", token=ada).returncode == 0
     assert wk(house, "status", token=cat).returncode == 3
-    with pytest.raises(urllib.error.HTTPError) as gone:
-        page(f"{base}/runs/{run}", cookies)
-    assert gone.value.code == 403
+    assert "1 so far" not in page(f"{base}/runs/{run}", cookies)
     assert not any(token in (house.root / "main.log").read_text() for token in (ada, ben, cat))
 
     locks(house, ada, ben)

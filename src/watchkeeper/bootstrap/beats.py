@@ -21,10 +21,13 @@ BACKUP_S, HEARTBEAT_S, SPOOLS_S = 20.0, 1.0, 60.0
 FLIPS_S, PROOF_S, EXPIRY_S, SWEEP_S, OUTBOX_S, CHANGES_S, INVENTORY_S = 0.1, 0.25, 1.0, 2.0, 0.25, 5.0, 0.5
 KEYS_S, VITALS_S = 2.0, 5.0
 WINDOWS_S = 1.0
+STATUS_PAGE_S = 1.0
 EXPIRIES_S = 60.0
 KEEPING_S, ANCHOR_S = 5.0, 10.0
 DOCUMENT_S = 3.0
 TASKS_S = 15.0
+TOKENS_S = 15.0
+WEBHOOKS_S = 1.0
 ESCALATIONS_S = 1.0
 CANCELLING_S, ASKS_S = 1.0, 0.3
 LOOK_FIRST_S = 1.5
@@ -64,7 +67,9 @@ class Beats:
             ("log index", KEEPING_S, app.logbook.questions.catch_up),
             ("log keeping", KEEPING_S, app.logbook.keeping.beat),
             ("log anchor", ANCHOR_S, app.logbook.anchors.beat),
+            ("webhooks", WEBHOOKS_S, app.webhooks.beat),
             ("windows", WINDOWS_S, app.window_beat.beat),
+            ("status page", STATUS_PAGE_S, app.posting.beat),
             ("escalations", ESCALATIONS_S, app.escalations.walk),
             ("oncall", 2 * ESCALATIONS_S, app.oncall.hand_over),
         ]
@@ -75,6 +80,7 @@ class Beats:
                 once += [("backup", BACKUP_S, app.own.backups.look)]
         loops = [(name, every_s, self._by_leader(act)) for name, every_s, act in once]
         loops += [("inventory", INVENTORY_S, self._inventory), ("keys", KEYS_S, app.keys.publish)]
+        loops += [("tokens", TOKENS_S, app.tokens.flush)]
         if isinstance(app.watch, SharedWatch):
             loops += [("asks", ASKS_S, app.watch.serve)]
         for name, every_s, act in loops:
@@ -146,8 +152,7 @@ class Beats:
     def _inventory(self) -> None:
         app = self._app
         if app.holder.refresh():
-            app.hosts.replace(app.holder.current.hosts)
-            app.secrets.replace(app.holder.current.secrets)
+            app.take_over_inventory()
             log.info("inventory %s loaded", app.holder.current.revision[:12])
             keep_loaded()
         if app.joined is not None and app.joined.in_force is not None:

@@ -21,20 +21,31 @@ from watchkeeper.adapters.key_file import KeyFile
 from watchkeeper.adapters.notifiers import Notifiers
 from watchkeeper.adapters.repositories.directory import DirectoryRepository, own_ssh_config
 from watchkeeper.adapters.repositories.documents import FolderDocuments
+from watchkeeper.adapters.repositories.files import RepositoryFiles
+from watchkeeper.adapters.repositories.knowledge import KnowledgeRepository
 from watchkeeper.adapters.repositories.last_good import LastGood
 from watchkeeper.adapters.secrets import SecretReader
+from watchkeeper.adapters.signing_key import replace as replace_signing_key
 from watchkeeper.adapters.watch_socket import WatchClient
+from watchkeeper.adapters.webhooks import Webhooks as WebhookPoster
 from watchkeeper.bootstrap.log import Logbook, build_logbook
 from watchkeeper.bootstrap.own_life import Own, build_own, ping_address, process_figures
 from watchkeeper.bootstrap.state import database_url
 from watchkeeper.core.checks.values import Judged
 from watchkeeper.core.errors import Invalid, NotFound, WatchkeeperError
 from watchkeeper.core.log.chain import Verification
+from watchkeeper.core.network import Network
 from watchkeeper.core.redaction import Redactor
 from watchkeeper.engine.embedded import EmbeddedEngine
 from watchkeeper.identity.callers import Door
+from watchkeeper.identity.second_factor import SecondFactor
+from watchkeeper.identity.walls import Walls
+from watchkeeper.identity.wiring import connect as connect_sign_in
+from watchkeeper.services.access import AccessReader
+from watchkeeper.services.accounts import Accounts
 from watchkeeper.services.acknowledgements import Acknowledgements
 from watchkeeper.services.approvals import Approvals
+from watchkeeper.services.audit import Audit
 from watchkeeper.services.automation import Automation
 from watchkeeper.services.automation_month import AutomationMonths
 from watchkeeper.services.automation_report import AutomationReports
@@ -42,19 +53,24 @@ from watchkeeper.services.availability import AvailabilityReader
 from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.cancelling import Cancelling
 from watchkeeper.services.changes import Changes
+from watchkeeper.services.day_bars import DayBars
 from watchkeeper.services.deadlines import Deadlines
+from watchkeeper.services.definitions import Definitions
 from watchkeeper.services.deliveries import Deliveries
 from watchkeeper.services.delivery import Outbox, in_own_thread
 from watchkeeper.services.doctor import Doctor, Surroundings
 from watchkeeper.services.doctor.channels import ChannelTests
+from watchkeeper.services.emergency import Emergencies
 from watchkeeper.services.escalations import Escalations
 from watchkeeper.services.expiries import Expiries
 from watchkeeper.services.grants import Grants
 from watchkeeper.services.heartbeats import Heartbeats
 from watchkeeper.services.history import History
+from watchkeeper.services.idempotency import Idempotency
 from watchkeeper.services.incidents import Incidents
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.keys import Keys
+from watchkeeper.services.limits import Limits
 from watchkeeper.services.locks import Locks
 from watchkeeper.services.log import Log
 from watchkeeper.services.log.daily import Daily
@@ -63,12 +79,13 @@ from watchkeeper.services.log.unlogged import ChangeQuestions
 from watchkeeper.services.metrics import Metrics
 from watchkeeper.services.nodes import NodeReader, SharedWatch, beside
 from watchkeeper.services.oncall import OnCall
-from watchkeeper.services.people import People
 from watchkeeper.services.ports import Clock, EnginePort, EvidencePort, Session, StorePort, WatchPort
 from watchkeeper.services.quarantine import Quarantines
+from watchkeeper.services.reports import Reports
 from watchkeeper.services.responses import Responder
 from watchkeeper.services.runbooks import Runbooks
 from watchkeeper.services.runs import Runs
+from watchkeeper.services.search import Search
 from watchkeeper.services.segments import Segments
 from watchkeeper.services.series import SeriesReader
 from watchkeeper.services.shifts import Shifts
@@ -76,14 +93,19 @@ from watchkeeper.services.shifts.checklist import Checklist
 from watchkeeper.services.shifts.looking import Looking
 from watchkeeper.services.spools import Spools
 from watchkeeper.services.status import StatusReader
+from watchkeeper.services.status_page import Posting, StatusPageReader
 from watchkeeper.services.steps import StepRunner
+from watchkeeper.services.tokens import Tokens
 from watchkeeper.services.watch import WatchRecorder
 from watchkeeper.services.watch.asking import CauseAsker
+from watchkeeper.services.webhooks import Webhooks
 from watchkeeper.services.windows.acts import Windows
 from watchkeeper.services.windows.beat import WindowBeat
 from watchkeeper.services.windows.carrying_out import Carrier
 from watchkeeper.services.windows.past import Reclassifications
 from watchkeeper.store.places import open_evidence, open_readings_reader
+from watchkeeper.store.search import NAME as SEARCH_FILE
+from watchkeeper.store.search import SearchIndex
 from watchkeeper.store.writer import Store
 
 if TYPE_CHECKING:
@@ -104,14 +126,22 @@ class Application:
     hosts: BlockingHosts
     secrets: SecretReader
     door: Door
+    walls: Walls
     keys: Keys
     heartbeats: Heartbeats
     metrics: Metrics
     windows: Windows
     window_beat: WindowBeat
     reclassifications: Reclassifications
-    people: People
+    accounts: Accounts
+    access: AccessReader
+    limits: Limits
+    tokens: Tokens
+    audit: Audit
+    second_factor: SecondFactor
+    emergency: Emergencies
     locks: Locks
+    idempotency: Idempotency
     recorder: WatchRecorder
     causes: CauseAsker
     incidents: Incidents
@@ -126,15 +156,22 @@ class Application:
     expiries: Expiries
     runbooks: Runbooks
     changes: Changes
+    definitions: Definitions
+    webhooks: Webhooks
     logbook: Logbook
+    search: Search
     tasks: Tasks
     unlogged: ChangeQuestions
     shifts: Shifts
     daily: Daily
     status: StatusReader
     history: History
+    day_bars: DayBars
     availability: AvailabilityReader
     series: SeriesReader
+    status_page: StatusPageReader
+    posting: Posting
+    reports: Reports
     doctor: Doctor
     channel_tests: ChannelTests
     acknowledgements: Acknowledgements
@@ -149,7 +186,13 @@ class Application:
     joined: Joined | None = None
     """This node, where there are several on one PostgreSQL."""
     web_url: str = ""
+    network: Network = field(default_factory=Network)
     stop_beats: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def public_url(self) -> str:
+        """Where people open the pages: the address in watchkeeper.yaml, else that of this machine."""
+        return self.holder.current.team.web_url or self.web_url
 
     @property
     def log(self) -> Log:
@@ -169,9 +212,14 @@ class Application:
             wanted.extend(found)
         return self.watch.ask(wanted)
 
+    def take_over_inventory(self) -> None:
+        """Hosts and secrets go by the inventory that is in force now."""
+        _take_over(self.holder, self.hosts, self.secrets)
+
     def close(self) -> None:
         """Stop beats and engine, then close what is open; running spooled commands go on."""
         self.stop_beats()
+        self.tokens.flush(whole=True)
         self.engine.stop()
         self.cancelling.stop()
         if self.joined is not None:
@@ -247,6 +295,10 @@ def _assemble(
     segments = Segments(store, steps, responder, holder, clock, measurer)
     engine = _engine(store, segments, cancelling, joined)
     automation = Automation(store, clock)
+    accounts, audit = Accounts(store, holder, clock), Audit(store, clock, redact)
+    tokens = Tokens(store, accounts, clock)
+    connect_sign_in(lambda: holder.current.team.name, audit)
+    limits = Limits(clock, accounts.limits)
     own = build_own(state, store, watch, holder, secrets, clock)
     warnings, findings = own.life.warnings, lambda: [*own.life.findings(), *spools.findings()]
     if joined and reader:
@@ -255,6 +307,7 @@ def _assemble(
     tasks = Tasks(store, journal, holder, clock, redact)
     looking = Looking(str(ops), read_here, FolderDocuments(ops), hosts)
     availability = AvailabilityReader(store, history, holder, clock)
+    months = AutomationMonths(store, holder, clock)
     checklist = Checklist(store, journal, holder, looking, _readable(secrets), own.backups.state, clock)
     recorder = WatchRecorder(store, journal, holder, responder, clock)
     incidents = Incidents(store, journal, watch, holder, clock)
@@ -278,38 +331,56 @@ def _assemble(
         watch=watch,
         hosts=hosts,
         secrets=secrets,
-        door=Door(store, clock, lambda: holder.current.team),
+        door=Door(store, clock, tokens, audit, lambda: holder.current.team, lambda: holder.current.sample),
         keys=keys,
         heartbeats=Heartbeats(holder, journal, watch, keys, clock, lambda: ping_address(state)),
         windows=Windows(store, journal, watch, holder, carrier, clock),
         window_beat=WindowBeat(store, journal, watch, holder, carrier, clock),
         reclassifications=Reclassifications(store, history, holder, clock),
-        people=People(store, holder, clock),
+        accounts=accounts,
+        access=AccessReader(store, holder),
+        limits=limits,
+        tokens=tokens,
+        audit=audit,
+        walls=Walls(store, clock, audit),
+        second_factor=SecondFactor(accounts, tokens, audit, clock),
+        emergency=Emergencies(store, holder, keys, clock, lambda: replace_signing_key(state), redact),
         locks=Locks(store, holder, clock),
+        idempotency=Idempotency(store, clock),
         recorder=recorder,
         causes=CauseAsker(store, watch, holder, recorder, clock),
         incidents=incidents,
-        runs=Runs(store, evidence, engine, steps, responder, holder, clock, measurer),
+        runs=Runs(store, evidence, engine, steps, responder, holder, clock, measurer, limits.requested),
         approvals=Approvals(store, engine, responder, holder, clock, measurer),
         deadlines=Deadlines(store, journal, engine, responder, holder, clock),
         grants=Grants(store, responder, holder, clock, measurer.pinner),
         automation=automation,
         automation_reports=AutomationReports(store, responder, holder, clock),
-        automation_months=AutomationMonths(store, holder, clock),
+        automation_months=months,
         quarantines=Quarantines(store, holder, clock),
         expiries=Expiries(store, journal, own.backups.state, holder, clock),
         runbooks=Runbooks(holder),
         changes=Changes(store, hosts, repository, holder, clock, read_here, str(ops), redact),
+        webhooks=Webhooks(store, WebhookPoster(), holder, clock, secrets.value, redact),
+        definitions=Definitions(
+            store, holder, repository, KnowledgeRepository(ops), RepositoryFiles(ops), clock, redact,
+            lambda: joined is None or joined.nodes.leads(), lambda: _take_over(holder, hosts, secrets),
+        ),
         logbook=logbook,
+        search=Search(SearchIndex(state / SEARCH_FILE), KnowledgeRepository(ops), holder, logbook.questions, redact),
         tasks=tasks,
         shifts=Shifts(store, holder, checklist, tasks, clock, redact),
         unlogged=ChangeQuestions(store, holder, clock),
         status=status,
         metrics=Metrics(status, own.vitals, store, process_figures),
         history=history,
+        day_bars=DayBars(store, history, holder),
         availability=availability,
         daily=Daily(store, availability, own.backups.state, holder, clock),
         series=SeriesReader(journal, holder),
+        status_page=StatusPageReader(store, journal, history, holder, clock),
+        posting=Posting(store, journal, holder, clock, redact),
+        reports=Reports(store, availability, months, holder, clock),
         doctor=doctor,
         channel_tests=ChannelTests(store, holder, clock),
         acknowledgements=acknowledgements,
@@ -323,6 +394,12 @@ def _assemble(
         own=own,
         joined=joined,
     )
+
+
+def _take_over(holder: InventoryHolder, hosts: BlockingHosts, secrets: SecretReader) -> None:
+    """Hosts and secrets go by the inventory that is in force now."""
+    hosts.replace(holder.current.hosts)
+    secrets.replace(holder.current.secrets)
 
 
 def _redacting(secrets: SecretReader) -> Callable[[str], str]:
@@ -397,7 +474,8 @@ class LocalClient:
         import django
         from django.core.handlers.wsgi import WSGIHandler
 
-        self._own = {"HTTP_X_WATCHKEEPER_WAY": way} | ({"HTTP_AUTHORIZATION": f"Bearer {token}"} if token else {})
+        self._own = {"HTTP_X_WATCHKEEPER_WAY": way, "HTTP_X_WATCHKEEPER_PEER": str(os.getuid())}
+        self._own |= ({"HTTP_AUTHORIZATION": f"Bearer {token}"} if token else {})
 
         django.setup()
         self._app = app

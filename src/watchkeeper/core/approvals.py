@@ -63,20 +63,23 @@ def raised(asked: str, now: Requirement) -> Requirement:
     return Requirement(max(role, now.role, key=rank), max(persons, now.persons), now.said)
 
 
-def refusal(actor: Actor, needed: Requirement, run: Run, given: Sequence[Given]) -> str:
-    """Why this actor may not give (this part of) the approval; "" when he may."""
+def refusal(actor: Actor, needed: Requirement, run: Run, given: Sequence[Given], role: Role | None = None) -> str:
+    """Why this actor may not give (this part of) the approval; "" when he may.
+
+    role: his on what the run is about, where it is not the one on everything.
+    """
+    role = role or actor.role
     if not actor.is_person:
         return f"{actor.name} is not a person, and only a person may approve."
-    if rank(actor.role) < rank(needed.role):
-        return f"{actor.name} is {article(actor.role)}, and this needs {_people(needed)}."
+    if rank(role) < rank(needed.role):
+        on = f" on {run.plan.service}" if run.plan.service else ""
+        return f"You may not approve this{on}: it takes {_people(needed)}, and you are {article(role)}{' there' if on else ''}."
     if needed.persons == 1:
         return ""
     if actor.name in askers(run):
-        return (
-            f"{actor.name} asked for run {run.id}, and this needs {_people(needed)}, neither of them who asked for it."
-        )
+        return f"You asked for run {run.id}, and this takes {_people(needed)}, neither of them who asked for it."
     if actor.name in (each.by for each in given):
-        return f"{actor.name} has approved it already, and this needs {_people(needed)}."
+        return f"You have approved it already, and this takes {_people(needed)}."
     return ""
 
 
@@ -98,7 +101,10 @@ def askers(run: Run) -> frozenset[str]:
 
 
 def too_few(needed: Requirement, run: Run, people: Mapping[str, Role]) -> str:
-    """The sentence that nobody could ever complete this approval here; "" when enough people can. people: who sign in."""
+    """The sentence that nobody could ever complete this approval here; "" when enough people can.
+
+    people: everybody who can sign in, with the role on what the run is about.
+    """
     if needed.persons == 1:
         return ""
     able = sorted(name for name, role in people.items() if rank(role) >= rank(needed.role) and name not in askers(run))

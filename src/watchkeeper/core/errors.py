@@ -5,6 +5,7 @@
     |- Invalid       files or values do not hold               (exit 2, HTTP 422)
     |- Forbidden     this actor may not do that                (exit 3, HTTP 403)
     |  |- NeedsFactor  a second factor must be shown first   (exit 3, HTTP 403)
+    |  |- TooMany      too often within a short time         (exit 3, HTTP 429)
     |- NotFound      no such thing                             (exit 4, HTTP 404)
     |- Locked        somebody else holds it, or it runs        (exit 5, HTTP 409)
     |- NoAnswer      a host or service gave no answer          (exit 6, HTTP 502)
@@ -55,6 +56,12 @@ class NeedsFactor(Forbidden):
     """This person may, once a second factor was shown."""
 
     kind = "second_factor"
+
+
+class TooMany(Forbidden):
+    """Too often within a short time; ``details["retry_after_s"]`` says when again."""
+
+    kind = "too_many"
 
 
 class NotFound(WatchkeeperError):

@@ -13,16 +13,20 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from watchkeeper.core.network import Network, network_of
 from watchkeeper.programs import logs
 from watchkeeper.programs.following import follow_supervisor
+from watchkeeper.programs.sockets import assert_certificate, follow_certificate, tcp_listener, unix_listener
+
+if TYPE_CHECKING:
+    from watchkeeper.bootstrap.main import Application
 
 log = logging.getLogger("watchkeeper.main")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-DEFAULT_PORT = 8600
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,7 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
         state = Path(options.state).resolve()
         lock_state(state)
         assert_usable(state)
-        listener = _listen(options.port)
+        network = network_from(options)
+        assert_certificate(network)
+        listener = tcp_listener(network)
+        agents = unix_listener(Path(network.agent_socket), 0o666) if network.agent_socket else None
     except WatchkeeperError as error:
         print(f"wk up: {error}", file=sys.stderr)
         return 5 if isinstance(error, Locked) else 2
@@ -53,13 +60,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"wk up: {error}", file=sys.stderr)
         return 5 if isinstance(error, Locked) else 2
     logs.hide_by(KnownSecrets(app.secrets.known).redact_now)
-    app.web_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app.network = network
+    app.web_url = network.url(listener.getsockname()[1])
     code = 0
     try:
         start_beats(app, daemon=True)
         _write_url(state, app.web_url)
         keep_loaded()
-        asyncio.run(_serve(state, listener))
+        if options.greet:
+            _greet(app)
+        asyncio.run(_serve(state, listener, agents, network))
     except Exception:
         log.exception("main failed")
         code = 1
@@ -75,29 +85,36 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="watchkeeper.programs.main")
     parser.add_argument("--ops", required=True)
     parser.add_argument("--state", required=True)
-    parser.add_argument("--port", type=int, default=None)
+    add_network_arguments(parser)
+    parser.add_argument("--greet", action="store_true")
     logs.add_arguments(parser)
     return parser.parse_args(arguments)
 
 
-def _listen(port: int | None) -> socket.socket:
-    """The page's loopback listener: the port asked for, or 8600, or a free one when that is taken."""
-    from watchkeeper.core.errors import Locked
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to listen; the same words as of `wk up`."""
+    parser.add_argument("--port", type=int, default=None)
+    for name in ("--listen", "--tls-cert", "--tls-key", "--agent-socket"):
+        parser.add_argument(name, default="")
+    for name in ("--trusted-proxy", "--host"):
+        parser.add_argument(name, action="append", default=[])
 
-    for candidate in (port,) if port is not None else (DEFAULT_PORT, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted connections inherit it; without it each answer of two packets waits 40 ms for a delayed acknowledgement.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            listener.bind(("127.0.0.1", candidate or 0))
-        except OSError:
-            listener.close()
-            continue
-        listener.listen(128)
-        listener.set_inheritable(False)
-        return listener
-    raise Locked(f"Port {port} on 127.0.0.1 is taken.", "Choose another with --port, or leave it out for a free one.")
+
+def network_from(options: argparse.Namespace) -> Network:
+    """What the options say. Raises `Usage`."""
+    return network_of(
+        options.listen, options.port, options.tls_cert, options.tls_key, options.trusted_proxy, options.host,
+        options.agent_socket,
+    )  # fmt: skip
+
+
+def _greet(app: Application) -> None:
+    """The way in for the very first start, on the terminal where somebody just started us."""
+    if app.accounts.any_person():
+        return
+    key = app.door.make_link()
+    print(f"\nNobody has an account yet. This link opens the page once, within ten minutes:\n  {app.web_url}/enter?key={key}\n",
+          file=sys.stderr, flush=True)  # fmt: skip
 
 
 def _write_url(state: Path, url: str) -> None:
@@ -106,68 +123,60 @@ def _write_url(state: Path, url: str) -> None:
     path.chmod(0o600)
 
 
-async def _serve(state: Path, listener: socket.socket) -> None:
+async def _serve(state: Path, listener: socket.socket, agents: socket.socket | None, network: Network) -> None:
     import uvicorn
 
-    unix = _unix_listener(state / "main.sock")
+    from watchkeeper.programs.doorway import Doorway, PeerProtocol
+
     common: dict[str, Any] = {
         "log_level": "warning", "log_config": None, "access_log": False,
         "lifespan": "off", "timeout_graceful_shutdown": 2, "server_header": False,
         "proxy_headers": False, "h11_max_incomplete_event_size": 65_536,
     }  # fmt: skip
-    servers = [uvicorn.Server(uvicorn.Config(Doorway(build_asgi(), way), **common)) for way in ("unix", "tcp")]
+    tls: dict[str, Any] = {"ssl_certfile": network.certificate, "ssl_keyfile": network.key} if network.has_tls else {}
+    app = build_asgi()
+    outside = uvicorn.Config(Doorway(app, "tcp", network), **common, **tls)
+    served = [(uvicorn.Server(outside), listener)]
+    ways = [("unix", unix_listener(state / "main.sock"))]
+    ways += [("agent", agents)] if agents is not None else []
+    for way, opened in ways:
+        config = uvicorn.Config(Doorway(app, way), http=PeerProtocol, **common)
+        served.append((uvicorn.Server(config), opened))
     loop = asyncio.get_running_loop()
-    for server in servers:
-        vars(server)["capture_signals"] = nullcontext  # signals end both servers, below
+    for server, _ in served:
+        vars(server)["capture_signals"] = nullcontext  # signals end all servers, below
 
     def stop() -> None:
-        for server in servers:
+        for server, _ in served:
             server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    following = None
+    if network.has_tls:
+        outside.load()
+        following = asyncio.create_task(follow_certificate(outside.ssl, network)) if outside.ssl else None
     log.info("main is ready")
-    await asyncio.gather(servers[0].serve([unix]), servers[1].serve([listener]))
-
-
-def _unix_listener(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    unix.bind(str(path))
-    path.chmod(0o600)
-    unix.listen(128)
-    return unix
-
-
-class Doorway:
-    """Tells the application which socket a request came by; what the caller claims about that is dropped."""
-
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], way: str) -> None:
-        self._app = app
-        self._way = way.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = [
-                pair for pair in scope["headers"] if pair[0].lower() not in (b"x-watchkeeper-way", b"x_watchkeeper_way")
-            ]
-            scope = {**scope, "headers": [*headers, (b"x-watchkeeper-way", self._way)]}
-            if self._way == b"unix":
-                scope["client"], scope["server"] = ("unix", 0), ("localhost", 0)
-        await self._app(scope, receive, send)
+    await asyncio.gather(*(server.serve([opened]) for server, opened in served))
+    if following is not None:
+        following.cancel()
 
 
 def build_asgi() -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """Live events by ASGI, everything else by Django as WSGI."""
+    """The public status page, live events and /mcp by ASGI, everything else by Django as WSGI."""
     import django
     from a2wsgi import WSGIMiddleware
     from django.core.handlers.wsgi import WSGIHandler
 
+    from watchkeeper.faces.mcp.mount import Mount
+    from watchkeeper.faces.web import warm
     from watchkeeper.faces.web.live import Live
+    from watchkeeper.faces.web.public_status import PublicStatus
 
     django.setup()
+    warm.start()
     pages: Any = WSGIMiddleware(WSGIHandler(), workers=8)
-    return Live(pages)
+    return Mount(PublicStatus(Live(pages)), WSGIHandler)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from watchkeeper.core import approvals as rules
-from watchkeeper.core.actors import Actor, assert_may
+from watchkeeper.core.access import assert_allowed, assert_at_all, lowest_role
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Forbidden, NotFound, Usage
 from watchkeeper.core.incidents.values import Event
 from watchkeeper.core.inventory.values import Inventory
 from watchkeeper.core.runs.blast_radius import foresee
 from watchkeeper.core.runs.planning import refill
 from watchkeeper.core.runs.values import SETTLED, Approval, Given, Grant, Pins, Run, RunState, RunStep, StepState
+from watchkeeper.services.access import on_run, roles_there
+from watchkeeper.services.audit import audited
 from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.endings import end_run
 from watchkeeper.services.filling import Filled, keep
 from watchkeeper.services.inventory import InventoryHolder
-from watchkeeper.services.people import signed_in
 from watchkeeper.services.pins import Pinner
 from watchkeeper.services.ports import Clock, EnginePort, Session, StorePort
 from watchkeeper.services.responses import Responder
@@ -55,21 +57,25 @@ class Approvals:
         Void when text, host, a value or a script file is not what was asked. The script files themselves are read again
         right before the start. Raises `Forbidden` for an agent, a role too low, or the same person twice.
         """
-        assert_may(actor, "approve")
+        assert_at_all(actor, "runs.approve")
 
         def work(session: Session) -> Run:
             run = session.run(number)
+            about = on_run(self._holder.current, run)
+            assert_allowed(actor, "runs.approve", *about)
             approval = self._pending(session, run, index)
             step = run.steps[approval.step]
             needed = rules.raised(approval.needs, rules.requirement(step.plan))
-            refused = rules.refusal(actor, needed, run, approval.given)
+            refused = rules.refusal(actor, needed, run, approval.given, lowest_role(actor, about))
             if refused:
-                few = rules.too_few(needed, run, signed_in(session, self._holder.current.team))
+                few = rules.too_few(needed, run, roles_there(session, self._holder.current, about))
                 raise Forbidden(refused, few or f"Look at it: wk runs show {run.id}.")
             self._still_bound(run, step, approval, binds)
             now = self._clock()
             given = (*approval.given, Given(actor.name, now))
             approval = replace(approval, given=given, needs=needed.words)
+            what = f"step {step.plan.id} on {step.plan.host}, {approval.needs}"
+            session.add_audit_event(audited(now, actor, "approve", f"run {run.id}", what))
             if len(given) < needed.persons:
                 session.save_approval(approval)
                 half = f"{actor.name} approved step {step.plan.id}, {rules.so_far(approval)}; another person is needed."
@@ -108,10 +114,11 @@ class Approvals:
 
         Nothing runs: the step still waits, now for an approval of its exact bytes with these values.
         """
-        assert_may(actor, "fill")
+        assert_at_all(actor, "runs.fill")
         if not params:
             raise Usage("No value was given.", f"Give one: wk runs approve {number} --param NAME=VALUE.")
         run = self._get(number)
+        assert_allowed(actor, "runs.fill", *on_run(self._holder.current, run))
         _assert_parked(run)
         inventory = self._holder.current
         plan = refill(run.plan, inventory.runbooks.get(run.plan.runbook), inventory, params)
@@ -169,13 +176,15 @@ class Approvals:
 
     def deny(self, number: int, actor: Actor, reason: str = "") -> Run:
         """Deny what the run waits for: it ends, its later steps never run, and the incident is escalated."""
-        assert_may(actor, "deny")
+        assert_at_all(actor, "runs.deny")
 
         def work(session: Session) -> Run:
             run = session.run(number)
+            assert_allowed(actor, "runs.deny", *on_run(self._holder.current, run))
             _assert_parked(run)
             void_approvals(session, run, "denied", actor.name, self._clock())
             why = f"{actor.name} denied step {run.parked_why and waiting_id(run)}" + (f": {reason}" if reason else "")
+            session.add_audit_event(audited(self._clock(), actor, "deny", f"run {number}"))
             return end_run(session, self._responder, self._holder, number, RunState.FAILED, why, self._clock())
 
         return self._store.write(work)
@@ -198,7 +207,7 @@ def request_approvals(
     for waiting in _picks(run, step):
         own = why if waiting.index == step.index else _own_reason(waiting) or why
         needed = rules.requirement(waiting.plan)
-        missing = rules.too_few(needed, run, signed_in(session, inventory.team))
+        missing = rules.too_few(needed, run, roles_there(session, inventory, on_run(inventory, run)))
         reason = " ".join(each for each in (own, needed.said, missing) if each)
         said = said or reason
         state = waiting.state if waiting.state is StepState.INTERRUPTED else StepState.WAITS

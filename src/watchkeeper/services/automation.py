@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from watchkeeper.core.actors import Actor, assert_may
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.log.values import Draft
+from watchkeeper.services.audit import audited
 from watchkeeper.services.ports import Clock, Session, StorePort
 from watchkeeper.services.responses import AUTOMATION_OFF
 
@@ -23,12 +25,14 @@ class Automation:
 
     def switch(self, on: bool, actor: Actor, reason: str = "") -> tuple[bool, str]:
         """Switch, and say so in the log; returns the new state."""
-        assert_may(actor, "switch_on" if on else "switch_off")
+        assert_allowed(actor, "automation.on" if on else "automation.off")
 
         def work(session: Session) -> None:
             before = session.setting(AUTOMATION_OFF) or ""
             why = "" if on else (reason.strip() or f"switched off by {actor.name}")
             session.set_setting(AUTOMATION_OFF, why)
+            act = "automation.on" if on else "automation.off"
+            session.add_audit_event(audited(self._clock(), actor, act))
             if bool(before) == on or before != why:
                 title = "Automation switched on" if on else "Automation switched off"
                 change = reason.strip() or title

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.delivery.channels import Health, health_of
 from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.incidents.values import Event
@@ -83,7 +84,7 @@ class Deliveries:
 
     def retry(self, number: int, actor: Actor, channel: str = "") -> Delivery:
         """Try it now, also on a channel that is down. channel: that one first, whether it was in its list or not."""
-        assert_role(actor, "operator", "send a message again")
+        assert_allowed(actor, "notifications.retry")
         names = [each.name for each in self._holder.current.team.channels]
         if channel and channel not in names:
             raise NotFound(f"There is no channel {channel} in watchkeeper.yaml.", f"Its channels: {', '.join(names)}.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from watchkeeper.core.checks.values import Flip, Judged, Settled, State
 from watchkeeper.core.readings.availability import (
@@ -24,11 +24,11 @@ DAY_S = 86400.0
 UNSEEN_S = 30.0
 """A watch that has not marked itself alive for longer sees nothing now."""
 AGAIN_S = 2.0
+_WORST_FIRST = sorted(State, key=lambda state: -state.rank)
 HOLES_S, HOLES_SINCE_S = 600.0, 400 * DAY_S
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """One state from `start` to `end` (epoch seconds). state None: nothing was watched yet."""
 
     start: float
@@ -125,22 +125,48 @@ class History:
             found[name] = split_together(own, start, end, spans, self._lines.worst(name, own))
         return found
 
+    def lines(self, checks: Collection[str], every_s: Mapping[str, float] | None = None) -> dict[str, Timeline]:
+        """The whole past of each check; the same object as before while nothing of it changed."""
+        return self._lines.of(checks, self._clock(), every_s or {})
+
+    def worst_lines(
+        self, groups: Mapping[str, Collection[str]], every_s: Mapping[str, float] | None = None
+    ) -> tuple[dict[str, Timeline], float]:
+        """The whole past of each named group as the worst of its checks, and since when nobody looks (inf: somebody does).
+
+        A timeline stays the same object until something of its checks changes, so what is drawn from it can be kept.
+        """
+        checks = {check for names in groups.values() for check in names}
+        lines, unseen = self._lines.known(checks, self._clock(), every_s or {})
+        found = {
+            name: self._lines.worst(f"whole {name}", tuple(lines[check] for check in names))
+            for name, names in groups.items()
+        }
+        return found, unseen
+
     def worst(self, groups: Mapping[str, Collection[str]], since: float, until: float) -> dict[str, list[Stretch]]:
         """For each named group of checks: its worst state over [since, until), without overlaps, oldest first."""
-        before = self._past.states_at(since)
-        settled = self._past.settled()
-        flips: dict[str, list[Flip]] = {}
-        for flip in self._past.flips_between(since, until):
-            flips.setdefault(flip.check, []).append(flip)
-        lines: dict[str, list[Stretch]] = {}
-        for check in {check for checks in groups.values() for check in checks}:
-            first = self._past.first_reading(check) if check in flips and check not in before else None
-            lines[check] = list(_line(flips.get(check, ()), before.get(check), settled.get(check), first, since, until))
-        gaps = [Stretch(max(a, since), min(b, until), State.UNKNOWN) for a, b in self._past.gaps(since) if a < until]
-        return {
-            name: fold([*(s for check in checks for s in lines[check]), *gaps], since, until)
-            for name, checks in groups.items()
-        }
+        checks = {check for names in groups.values() for check in names}
+        lines, unseen = self._lines.known(checks, self._clock(), {})
+        found = {}
+        for name, names in groups.items():
+            # most checks of a day did not move, or all together
+            alike: set[tuple[tuple[float, ...], tuple[State, ...]]] = set()
+            for check in names:
+                line = lines[check]
+                first, last = max(0, bisect_right(line.starts, since) - 1), bisect_left(line.starts, until)
+                if last > first:
+                    begins = (max(since, line.starts[first]), *line.starts[first + 1 : last])
+                    alike.add((begins, tuple(line.states[first:last])))
+            moving = [
+                Stretch(start, end, state)
+                for begins, states in alike
+                for start, end, state in zip(begins, (*begins[1:], until), states, strict=True)
+            ]
+            if unseen < until and moving:
+                moving.append(Stretch(max(unseen, since), until, State.UNKNOWN))
+            found[name] = fold(moving, since, until)
+        return found
 
 
 class Lines:
@@ -159,6 +185,15 @@ class Lines:
 
     def of(self, checks: Collection[str], now: float, every_s: Mapping[str, float]) -> dict[str, Timeline]:
         """The timelines of these checks as of `now`. One that was never asked has none and is not watched."""
+        lines, unseen = self.known(checks, now, every_s)
+        if unseen == math.inf:
+            return lines
+        return {check: line.with_unknown([(unseen, math.inf)]) for check, line in lines.items()}
+
+    def known(
+        self, checks: Collection[str], now: float, every_s: Mapping[str, float]
+    ) -> tuple[dict[str, Timeline], float]:
+        """The same as it was kept, and since when nobody looks any more; inf while the watch lives."""
         with self._lock:
             self._follow(now)
             missing = [check for check in checks if check not in self._made]
@@ -168,16 +203,21 @@ class Lines:
                     self._made[check] = self._make(check, settled.get(check), every_s.get(check, 0.0))
             lines = {check: self._made[check] for check in checks}
         alive = self._past.last_alive()
-        if alive is None or now - alive <= UNSEEN_S:
-            return lines
-        return {check: line.with_unknown([(alive, math.inf)]) for check, line in lines.items()}
+        return lines, math.inf if alive is None or now - alive <= UNSEEN_S else alive
 
     def worst(self, name: str, lines: Sequence[Timeline]) -> Timeline:
-        """The worst of the timelines of a group; made anew when one of them is another one than before."""
+        """The worst of the timelines of a group; made anew when one of them is another one than before.
+
+        Where they only grew, so does what was known.
+        """
         known, worst = self._worst.get(name, ((), None))
-        if worst is None or len(known) != len(lines) or any(a is not b for a, b in zip(known, lines, strict=True)):
+        if worst is None or len(known) != len(lines):
             worst = worst_of(lines)
-            self._worst[name] = (lines, worst)
+        elif all(a is b for a, b in zip(known, lines, strict=True)):
+            return worst
+        else:
+            worst = _grown(worst, known, lines) or worst_of(lines)
+        self._worst[name] = (lines, worst)
         return worst
 
     def _follow(self, now: float) -> None:
@@ -185,9 +225,13 @@ class Lines:
         if newest < self._seq:  # the store was begun anew
             self._seq, self._turns, self._made, self._holes_at = 0, {}, {}, -math.inf
         if newest > self._seq:
+            away_until = self._away[-1][1] if self._away else -math.inf
             for seq, check, at, before, after in self._past.turns(self._seq):
-                self._turns.setdefault(check, []).append((at, before, after))
-                self._made.pop(check, None)
+                turns = self._turns.setdefault(check, [])
+                turns.append((at, before, after))
+                line = self._made.pop(check, None)
+                if line is not None and len(turns) > 1 and line.starts and at > max(line.starts[-1], away_until):
+                    self._made[check] = line.then(at, after)
                 self._seq = max(self._seq, seq)
         away = tuple(merged_spans(self._past.gaps(0.0)))
         if away != self._away:
@@ -218,26 +262,21 @@ class Lines:
         return Timeline(turns).with_unknown([*self._away, *unseen])
 
 
-def _line(
-    flips: Sequence[Flip],
-    before: State | None,
-    settled: Settled | None,
-    first: float | None,
-    since: float,
-    until: float,
-) -> Iterable[Stretch]:
-    """The stretches of one check; what lies before its first known state is left out. first: its oldest reading."""
-    state, start = before, since
-    if before is None and flips and first is not None and first < flips[0].at:
-        state, start = flips[0].before, max(since, first)
-    if before is None and not flips and settled is not None:
-        state, start = settled.state, max(since, settled.since)
-    for flip in flips:
-        if state is not None and flip.at > start:
-            yield Stretch(start, flip.at, state)
-        state, start = flip.after, flip.at
-    if state is not None and until > start:
-        yield Stretch(start, until, state)
+def _grown(worst: Timeline, known: Sequence[Timeline], lines: Sequence[Timeline]) -> Timeline | None:
+    """What `worst_of` would give for lines of which some grew by one turn; None when it cannot be told so."""
+    moments = []
+    for former, line in zip(known, lines, strict=True):
+        if line is former:
+            continue
+        if line.grown_from is not former:
+            return None
+        moments.append(line.starts[-1])
+    if not worst.starts or min(moments) <= worst.starts[-1]:
+        return None
+    for at in sorted(moments):
+        states = [state for line in lines if (state := line.state_at(at)) is not None]
+        worst = worst.then(at, max(states, key=lambda state: state.rank))
+    return worst
 
 
 def fold(stretches: Iterable[Stretch], since: float, until: float) -> list[Stretch]:
@@ -256,7 +295,7 @@ def fold(stretches: Iterable[Stretch], since: float, until: float) -> list[Stret
     for moment in sorted(moves):
         for state, move in moves[moment].items():
             counts[state] += move
-        now = max((state for state in counts if counts[state] > 0), key=lambda state: state.rank, default=None)
+        now = next((state for state in _WORST_FIRST if counts[state] > 0), None)
         if now is not worst:
             if moment > start:
                 found.append(Stretch(start, moment, worst))
@@ -264,19 +303,3 @@ def fold(stretches: Iterable[Stretch], since: float, until: float) -> list[Stret
     if until > start:
         found.append(Stretch(start, until, worst))
     return found
-
-
-def per_day(stretches: Sequence[Stretch], days: Sequence[tuple[float, float]]) -> list[State | None]:
-    """The worst state within each (start, end); None where nothing was watched."""
-    found: list[State | None] = []
-    for start, end in days:
-        states = [each.state for each in stretches if each.state is not None and each.start < end and each.end > start]
-        found.append(max(states, key=lambda state: state.rank, default=None))
-    return found
-
-
-def known_ok(stretches: Sequence[Stretch]) -> float | None:
-    """The share (0..1) of the known time that was OK; None when nothing is known."""
-    ok = sum(each.end - each.start for each in stretches if each.state is State.OK)
-    known = sum(each.end - each.start for each in stretches if each.state not in (None, State.UNKNOWN))
-    return ok / known if known > 0 else None

@@ -13,10 +13,13 @@ import threading
 from typing import Protocol
 
 from watchkeeper.core import keys
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed, assert_at_all
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import NotFound
 from watchkeeper.core.keys import Ring
 from watchkeeper.core.watching import known_names
+from watchkeeper.services.access import on_check
+from watchkeeper.services.audit import audited
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, Session, StorePort
 
@@ -64,8 +67,10 @@ class Keys:
 
     def show(self, actor: Actor, purpose: str, subject: str = "") -> str:
         """The key that holds now. Raises `Forbidden` below operator, `NotFound` for a purpose or check there is not."""
-        assert_role(actor, "operator", "see a key")
-        return self.ring().issue(purpose, self._subject(purpose, subject))
+        assert_at_all(actor, "keys.read")
+        found = self._subject(purpose, subject)
+        assert_allowed(actor, "keys.read", *on_check(self._holder.current, found))
+        return self.ring().issue(purpose, found)
 
     def subject_of(self, purpose: str, key: str) -> str:
         """Whose lasting key this is. Raises `Forbidden` for one that is none, or was replaced."""
@@ -73,13 +78,15 @@ class Keys:
 
     def rotate(self, actor: Actor, purpose: str, subject: str = "") -> str:
         """Replace a key; whoever has the old one is refused from now on. Returns the new one."""
-        assert_role(actor, "operator", "replace a key")
+        assert_at_all(actor, "keys.replace")
         subject = self._subject(purpose, subject)
+        assert_allowed(actor, "keys.replace", *on_check(self._holder.current, subject))
         now = self._clock()
 
         def work(session: Session) -> None:
             for name in (subject, *self._former(purpose, subject)):
                 session.rotate_key(purpose, name, now, actor.name)
+            session.add_audit_event(audited(now, actor, "key.replace", f"{purpose} {subject}".strip()))
 
         self._store.write(work)
         log.warning("the key for %s was replaced by %s", f"{purpose} {subject}".strip(), actor.name)
@@ -88,10 +95,18 @@ class Keys:
 
     def publish(self) -> None:
         """Look at the generations, which another node may have changed, and hand all to the watch. Called by a beat."""
+        self.secret()
         with self._store.read() as session:
-            generations = session.key_generations()
-        self._ring = Ring(self.secret(), generations)
+            generations, text = session.key_generations(), session.setting(SETTING)
+        with self._guard:
+            if text:  # an emergency may have replaced it, here or on another node
+                self._secret = base64.urlsafe_b64decode(text)
+            self._ring = Ring(self._secret, generations)
         self._file.write(self._ring)
+
+    def replace_secret(self, session: Session) -> None:
+        """Within an emergency: every key of before opens nothing from its commit on; `publish` comes after it."""
+        session.set_setting(SETTING, base64.urlsafe_b64encode(secrets.token_bytes(keys.SECRET_BYTES)).decode())
 
     def ring(self) -> Ring:
         """The lasting keys as of the last `publish`."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from watchkeeper.core.actors import Actor, assert_may
+from watchkeeper.core.access import assert_allowed, assert_at_all
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Locked, NotFound, Usage
 from watchkeeper.core.leases import DEPLOY, INCIDENT, Lease, held_sentence
 from watchkeeper.core.log.values import Draft
 from watchkeeper.core.runs.cancelling import is_open
 from watchkeeper.core.runs.values import ENDED, Run, RunState, StepState
+from watchkeeper.services.access import Resources, on_host, on_incident, on_service
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, Session, StorePort
 
@@ -32,11 +34,12 @@ class Locks:
 
     def take(self, name: str, actor: Actor, lasts_s: float, why: str) -> Lease:
         """A person takes (or renews) the deploy lock of a service: until its end nothing changes it by itself."""
-        assert_may(actor, "lock")
+        assert_at_all(actor, "locks")
         service = name.removeprefix(DEPLOY)
         if not name.startswith(DEPLOY) or service not in self._holder.current.services:
             names = ", ".join(f"{DEPLOY}{each}" for each in sorted(self._holder.current.services)) or "none"
             raise NotFound(f"{name} is no lock that a person takes.", f"There are: {names}.")
+        assert_allowed(actor, "locks", *on_service(self._holder.current, service))
         if not 60 <= lasts_s <= LONGEST_S:
             raise Usage(f"A lock lasts between 1 minute and 7 days, not {lasts_s:g} s.", "Give --for 30m.")
         if not why.strip():
@@ -53,13 +56,14 @@ class Locks:
 
     def release(self, name: str, actor: Actor) -> Lease:
         """A person lets go of a lock, his own or another's; an entry of the log says so. Returns what was let go."""
-        assert_may(actor, "lock")
+        assert_at_all(actor, "locks")
 
         def work(session: Session) -> Lease:
             now = self._clock()
             lease = next((each for each in session.leases(now) if each.name == name and _is_lock(each)), None)
             if lease is None:
                 raise NotFound(f"Nobody holds {name}.", "List them: wk locks.")
+            assert_allowed(actor, "locks", *self._about(session, lease))
             session.release_lease(name, lease.holder)
             if lease.holder != actor.name:
                 title = f"Lock {name} taken from {lease.holder}"
@@ -68,6 +72,16 @@ class Locks:
             return lease
 
         return self._store.write(work)
+
+    def _about(self, session: Session, lease: Lease) -> Resources:
+        """The service of a deploy lock, what runs on a locked host, or the run that has an incident."""
+        inventory = self._holder.current
+        kind, _, what = lease.name.partition(":")
+        if lease.name.startswith(DEPLOY):
+            return on_service(inventory, lease.name.removeprefix(DEPLOY))
+        if kind == "host":
+            return on_host(inventory, what)
+        return on_incident(inventory, session.incident(int(what))) if what.isdigit() else ()
 
 
 def _is_lock(lease: Lease) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.addressing import EVERYBODY, person_way
 from watchkeeper.core.checks.values import State
 from watchkeeper.core.errors import NotFound, Usage
@@ -187,7 +188,7 @@ class OnCall:
 
         Raises `Usage` for a span that is none, `NotFound` for an unknown schedule or person.
         """
-        assert_role(actor, "operator", "change who is on call")
+        assert_allowed(actor, "oncall")
         schedule = self.schedule(name)
         self._assert_reachable(person)
         now = self._clock()
@@ -204,7 +205,7 @@ class OnCall:
 
     def remove(self, actor: Actor, number: int) -> Override:
         """Take an override back: from now on what stands below it counts."""
-        assert_role(actor, "operator", "change who is on call")
+        assert_allowed(actor, "oncall")
 
         def work(session: Session) -> Override:
             found = session.override(number)
@@ -224,7 +225,7 @@ class OnCall:
 
         A turn that is under way counts from now. Raises `NotFound` when one of them has none within a year.
         """
-        assert_role(actor, "operator", "change who is on call")
+        assert_allowed(actor, "oncall")
         schedule = self.schedule(name)
         for person in (first, second):
             self._assert_reachable(person)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed, assert_at_all
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.incidents.rules import RECURRENCE_S, check_name, headline
 from watchkeeper.core.incidents.values import Event, Incident
@@ -18,6 +19,7 @@ from watchkeeper.core.runs.rate_limits import Backoff, asked_for, merged
 from watchkeeper.core.runs.rate_limits import sentence as backoff_sentence
 from watchkeeper.core.runs.results import Record, Result, record, records, result_of
 from watchkeeper.core.runs.values import Run, RunStep
+from watchkeeper.services.access import on_response
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, Session, StorePort
 
@@ -156,7 +158,8 @@ class Quarantines:
 
     def release(self, response: str, actor: Actor, reason: str = "") -> list[Quarantine]:
         """A person says that it may act again (under its grant). Raises `NotFound` when it is not set aside."""
-        assert_role(actor, "approver", "release what was set aside")
+        assert_at_all(actor, "quarantine.release")
+        assert_allowed(actor, "quarantine.release", *on_response(self._holder.current, response))
         if not response.strip():
             raise Usage("Nobody knows which response is meant.", "List them: wk automation quarantine.")
 

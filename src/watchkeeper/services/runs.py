@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from watchkeeper.core import approvals as approval_rules
-from watchkeeper.core.actors import Actor, assert_may
+from watchkeeper.core.access import assert_allowed, assert_at_all, starting_role
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Locked, NotFound, Usage
 from watchkeeper.core.incidents.values import Event, Status
 from watchkeeper.core.inventory.values import Service
@@ -17,6 +18,7 @@ from watchkeeper.core.runs.order import NOT_REACHED
 from watchkeeper.core.runs.planning import freeze
 from watchkeeper.core.runs.undoing import told
 from watchkeeper.core.runs.values import ENDED, Pins, Run, RunState, RunStep, StepState
+from watchkeeper.services.access import on_plan, on_run
 from watchkeeper.services.approvals import make_ready, void_approvals
 from watchkeeper.services.blast_radius import Measurer
 from watchkeeper.services.inventory import InventoryHolder
@@ -34,7 +36,7 @@ class Runs:
 
     def __init__(
         self, store: StorePort, evidence: EvidencePort, engine: EnginePort, steps: StepRunner, responder: Responder,
-        holder: InventoryHolder, clock: Clock, measurer: Measurer,
+        holder: InventoryHolder, clock: Clock, measurer: Measurer, requested: Callable[[Actor], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._store = store
         self._evidence = evidence
@@ -44,6 +46,7 @@ class Runs:
         self._holder = holder
         self._clock = clock
         self._measurer = measurer
+        self._requested = requested
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -52,11 +55,13 @@ class Runs:
         with self._store.read() as session:
             return session.run(number)
 
-    def newest(self, incident: int | None = None, active: bool = False, limit: int = 50) -> list[Run]:
-        """Newest first; `active`: only those that have not ended."""
+    def newest(
+        self, incident: int | None = None, active: bool = False, limit: int = 50, before: int | None = None
+    ) -> list[Run]:
+        """Newest first, with numbers below `before`; `active`: only those that have not ended."""
         states = tuple(state for state in RunState if state not in ENDED) if active else ()
         with self._store.read() as session:
-            return session.runs(states, incident, limit)
+            return session.runs(states, incident, limit, before)
 
     def output(
         self, number: int, index: int, offset: int = 0, limit: int = 262_144, attempt: int | None = None
@@ -119,7 +124,7 @@ class Runs:
         if unfilled and not only:
             log.info("plan of %s has unfilled values %s", runbook, unfilled)
         draft = new_run(plan, "", "manual", actor.name, self._clock())
-        return approval_rules.raised_for(draft, actor.role)
+        return approval_rules.raised_for(draft, starting_role(actor, on_plan(inventory, plan)))
 
     def start(
         self, runbook: str, service: str, params: Mapping[str, str], only: Sequence[str], actor: Actor, digest: str = "",
@@ -130,8 +135,11 @@ class Runs:
         digest: of the plan that was shown; another plan is refused, so nobody starts what they did not see. pins: the same
         for its hosts and script files.
         """
-        assert_may(actor, "start")
+        action = "runs.start" if actor.is_person else "runs.request"
+        assert_at_all(actor, action)
         draft = self._draft(runbook, service, params, only, actor, hosts)
+        assert_allowed(actor, action, *on_plan(self._holder.current, draft.plan))
+        self._requested(actor)
         if digest and digest != draft.plan.digest:
             raise Usage(
                 f"{runbook} has changed since its plan was shown, so nothing was started.", "Look at the plan again."
@@ -154,9 +162,10 @@ class Runs:
                 if run.state not in ENDED and incident and run.incident == incident.id
             ]
             for other in busy:
-                if other.state is RunState.RUNNING:
+                if other.state is RunState.RUNNING or not actor.is_person:  # an agent's wish takes nobody's run away
+                    doing = "is at work" if other.state is RunState.RUNNING else "waits"
                     raise Locked(
-                        f"Run {other.id} is at work on incident {other.incident}.",
+                        f"Run {other.id} {doing} on incident {other.incident}.",
                         f"Wait for it, or cancel it: wk runs cancel {other.id}.",
                     )
                 self._cancel_row(session, other, "replaced by a run started by hand")
@@ -182,10 +191,11 @@ class Runs:
 
     def cancel(self, number: int, actor: Actor) -> Run:
         """End a run: what waits never starts; a command at work is ended with its process group, remote too."""
-        assert_may(actor, "cancel")
+        assert_at_all(actor, "runs.cancel")
 
         def work(session: Session) -> None:
             run = session.run(number)
+            assert_allowed(actor, "runs.cancel", *on_run(self._holder.current, run))
             if run.state in ENDED:
                 raise Usage(f"Run {number} has ended already: {run.state}.", f"Look at it: wk runs show {number}.")
             self._cancel_row(session, run, f"cancelled by {actor.name}")
@@ -210,10 +220,11 @@ class Runs:
 
     def resume(self, number: int, actor: Actor) -> Run:
         """Go on with a run that is parked, or continue a failed one from its failed step."""
-        assert_may(actor, "resume")
+        assert_at_all(actor, "runs.resume")
 
         def work(session: Session) -> Run:
             run = session.run(number)
+            assert_allowed(actor, "runs.resume", *on_run(self._holder.current, run))
             if run.state is RunState.PARKED:
                 void_approvals(session, run, "expired", actor.name, self._clock())
                 for step in run.steps:
@@ -237,10 +248,11 @@ class Runs:
 
     def undo(self, number: int, actor: Actor) -> Run:
         """Take back what an ended run did, because a person asks for it: the same undo as after a failed verification."""
-        assert_may(actor, "resume")
+        assert_at_all(actor, "runs.undo")
 
         def work(session: Session) -> Run:
             run = session.run(number)
+            assert_allowed(actor, "runs.undo", *on_run(self._holder.current, run))
             if run.state not in ENDED or run.undo is not None:
                 why = "it was undone before" if run.undo is not None else f"it is {run.state}"
                 raise Usage(f"Run {number} cannot be undone now: {why}.", f"Look at it: wk runs show {number}.")
@@ -265,7 +277,8 @@ class Runs:
         run = session.run(number)
         if run.mode != "manual":
             return
-        for before, after in zip(run.steps, approval_rules.raised_for(run, actor.role).steps, strict=True):
+        role = starting_role(actor, on_run(self._holder.current, run))
+        for before, after in zip(run.steps, approval_rules.raised_for(run, role).steps, strict=True):
             if before.state is StepState.PLANNED and after != before:
                 session.save_step(after, run.fence)
 

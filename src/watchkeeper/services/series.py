@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from watchkeeper.core.checks import Flip
 from watchkeeper.core.checks.kinds import KINDS
 from watchkeeper.core.conditions.quantities import as_number
 from watchkeeper.core.errors import NotFound, Usage
@@ -74,6 +75,10 @@ class SeriesReader:
             begin = max(newest, start)
             drawn += self._raw(check, name, begin, until, slot_s)
         return name, slot_s, drawn
+
+    def flips(self, check: str, since: float, until: float, limit: int = 200) -> list[Flip]:
+        """The newest flips of one check within [since, until), newest first; also of one that is watched no more."""
+        return self._past.flips_of(check, since, until, limit)
 
     def _raw(self, check: str, name: str, since: float, until: float, slot_s: float) -> list[SeriesPoint]:
         slots: dict[int, tuple[list[float], list[int]]] = {}

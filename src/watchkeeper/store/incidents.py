@@ -67,6 +67,11 @@ def events(using: str, incident: int, after: int, limit: int) -> list[Event]:
     return _events.values(using, tail, (incident, after, limit))
 
 
+def events_after(using: str, number: int, limit: int) -> list[Event]:
+    """Of all incidents, oldest first."""
+    return _events.values(using, 'WHERE "id" > %s ORDER BY "id" LIMIT %s', (number, limit))
+
+
 class IncidentRows:
     """What `services.ports.incidents.IncidentRows` asks, on one Django connection."""
 

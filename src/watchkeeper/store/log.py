@@ -108,6 +108,14 @@ def _page(using: str, before: int | None, limit: int, part: str) -> list[Any]:
         return list(cursor.fetchall())
 
 
+def following(using: str, number: int, limit: int) -> list[Entry]:
+    """Entries behind a number, oldest first."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"{SELECT} WHERE chain.number > %s ORDER BY chain.number LIMIT %s", (number, limit))
+        rows = list(cursor.fetchall())
+    return [entry_of(using, row) for row in rows]
+
+
 def count(using: str) -> int:
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT count(*) FROM chain")

@@ -123,11 +123,24 @@ def _made_safe(database: Path, backup: Backup, now: float) -> tuple[str, ...]:
         why = f"watchkeeper was restored from its backup of {made}; look at open runs and grants first"
         with contextlib.suppress(sqlite3.OperationalError):  # a schema older than the table has nothing to switch off
             connection.execute("insert or replace into setting (name, value) values (?, ?)", (AUTOMATION_OFF, why))
+        _sign_out(connection, now)
         _numbers_go_on(connection, core.jump(now - backup.manifest.made_at))
         if backup.manifest.head:
             _enter(connection, backup, made, asks, now)
         connection.execute("commit")
     return asks
+
+
+def _sign_out(connection: sqlite3.Connection, now: float) -> None:
+    """Tokens and invitations that ended since the backup do not come back; everybody signs in again with his password."""
+    for statement, values in (
+        ("update token set revoked_at = ?, revoked_by = 'restore' where revoked_at is null", (now,)),
+        ("update account set invitation = '', invited_until = null", ()),
+        ("delete from usersessions_usersession", ()),
+        ("delete from django_session", ()),
+    ):
+        with contextlib.suppress(sqlite3.OperationalError):  # a schema older than the table has nobody to sign out
+            connection.execute(statement, values)
 
 
 def _runs_ask(connection: sqlite3.Connection) -> tuple[str, ...]:

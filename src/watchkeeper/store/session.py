@@ -21,7 +21,10 @@ from watchkeeper.store import (
     runs,
     settings,
 )
+from watchkeeper.store.accounts import AccountRows
+from watchkeeper.store.audit import AuditRows
 from watchkeeper.store.expiries import ExpiryRows
+from watchkeeper.store.idempotency import IdempotencyRows
 from watchkeeper.store.keys import KeyRows
 from watchkeeper.store.log_documents import LogDocumentRows
 from watchkeeper.store.log_index import LogIndexRows
@@ -30,15 +33,23 @@ from watchkeeper.store.log_tasks import LogTaskRows
 from watchkeeper.store.oncall import OnCallRows
 from watchkeeper.store.quarantine import QuarantineRows
 from watchkeeper.store.shifts import ShiftRows
+from watchkeeper.store.status_page import StatusPageRows
+from watchkeeper.store.tokens import TokenRows
+from watchkeeper.store.webhooks import WebhookRows
 from watchkeeper.store.windows import WindowRows
 
 
 class DjangoSession(
+    AccountRows,
+    AuditRows,
+    TokenRows,
     notifications.DeliveryRows,
     ExpiryRows,
     OnCallRows,
     QuarantineRows,
+    WebhookRows,
     WindowRows,
+    IdempotencyRows,
     incidents.IncidentRows,
     KeyRows,
     LogTaskRows,
@@ -46,6 +57,7 @@ class DjangoSession(
     LogKeepingRows,
     LogDocumentRows,
     ShiftRows,
+    StatusPageRows,
 ):
     """One method per question or act; each calls the query module of its noun with this connection."""
 

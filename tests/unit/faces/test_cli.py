@@ -170,7 +170,7 @@ class Daemon:
         if callable(found):
             found = found(path, sent)
         if found is None:
-            found = (404, {"error": {"kind": "not_found", "sentence": f"No route {path}.", "hint": ""}})
+            found = (404, {"kind": "not_found", "detail": f"No route {path}.", "hint": ""})
         if isinstance(found, tuple) and len(found) == 3:
             return found
         code, value = found if isinstance(found, tuple) else (200, found)
@@ -285,7 +285,7 @@ def test_every_verb_has_help_with_the_global_flags(wk: Any, name: str, capsys: A
 def test_the_kind_of_a_refusal_decides_the_exit_code(
     wk: Any, daemon: Daemon, kind: str, code: int, capsys: Any
 ) -> None:
-    told = {"error": {"kind": kind, "sentence": "The door is shut.", "hint": "Knock."}}
+    told = {"kind": kind, "detail": "The door is shut.", "hint": "Knock."}
     daemon.routes[("GET", "/status")] = (409, told)
     assert wk("status") == code
     out, err = capsys.readouterr()
@@ -300,7 +300,7 @@ def test_every_core_error_has_an_exit_code_and_comes_back_as_itself() -> None:
     }
     assert set(kinds) == set(program.EXIT_CODES) == set(client_module.ERRORS)
     for kind, raised in kinds.items():
-        body = json.dumps({"error": {"kind": kind, "sentence": "s", "hint": "h"}}).encode()
+        body = json.dumps({"kind": kind, "detail": "s", "hint": "h"}).encode()
         assert type(client_module.error_of(400, body, "GET /x")) is raised
 
 
@@ -816,10 +816,11 @@ def test_init_makes_a_repo_and_never_touches_what_is_there(wk: Any, tmp_path: Pa
 
 
 def test_up_refuses_a_second_daemon_and_names_the_supervisor(wk: Any, capsys: Any) -> None:
+    from watchkeeper.core.network import Network
     from watchkeeper.faces.cli.up import command
 
     assert wk("up") == 5 and "already runs" in capsys.readouterr().err
-    words = command("/o", "/s", 8080)
+    words = command("/o", "/s", Network(port=8080))
     assert words[1:] == ["-m", "watchkeeper.programs.supervisor", "--ops", "/o", "--state", "/s", "--port", "8080"]
 
 
@@ -848,3 +849,20 @@ def test_runbook_show_needs_no_ops_repo(tmp_path: Path, monkeypatch: pytest.Monk
     assert program.main(["runbook", "show", "absent.md"]) == 4
     Path("binary.md").write_bytes(b"ok\n\xff\xfe")
     assert program.main(["runbook", "show", "binary.md"]) == 2 and "binary.md:2" in capsys.readouterr().err
+
+
+def test_a_list_that_fills_the_largest_page_is_read_to_its_end(daemon: Daemon) -> None:
+    pages = {
+        "": {"checks": [{"check": f"a/{each}"} for each in range(1000)], "next": "two"},
+        "two": {"checks": [{"check": f"b/{each}"} for each in range(1000)], "next": "three"},
+        "three": {"checks": [{"check": "c"}]},
+    }
+
+    class Pages:
+        def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+            return 200, {}, json.dumps(pages[path.partition("cursor=")[2]]).encode()
+
+    client = client_module.Client(transport=Pages())
+    whole = client.get("/checks")
+    assert len(whole["checks"]) == 2001 and "next" not in whole
+    assert len(client.get("/checks", limit=1000)["checks"]) == 1000

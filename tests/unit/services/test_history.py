@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from watchkeeper.core.checks.values import Flip, Judged, Settled, State
-from watchkeeper.services.history import History, Stretch, fold, known_ok, per_day
+from watchkeeper.services.history import History, Stretch, fold
 
 
 @dataclass
@@ -19,12 +19,6 @@ class Past:
     known: dict[str, Settled] = field(default_factory=dict)
     away: list[tuple[float, float]] = field(default_factory=list)
     first: float | None = None
-
-    def flips_between(self, since: float, until: float) -> list[Flip]:
-        return [flip for flip in self.flips if since <= flip.at < until]
-
-    def states_at(self, at: float) -> dict[str, State]:
-        return {flip.check: flip.after for flip in self.flips if flip.at < at}
 
     def newest_flip(self) -> int:
         return max((flip.seq for flip in self.flips), default=0)
@@ -42,54 +36,6 @@ class Past:
         return []
 
 
-def flip(seq: int, check: str, at: float, before: State, after: State) -> Flip:
-    return Flip(seq, check, check.partition("/")[0], None, at, before, after, "", {}, "", "")
-
-
-def worst(past: Past, checks: list[str], since: float, until: float) -> list[tuple[float, float, State | None]]:
-    found = History(past, lambda: until).worst({"all": checks}, since, until)["all"]
-    return [(each.start, each.end, each.state) for each in found]
-
-
-def test_a_check_without_flips_is_what_it_has_settled_to_since_then() -> None:
-    past = Past(known={"a/x": Settled(State.OK, 40.0)})
-    assert worst(past, ["a/x"], 0.0, 100.0) == [(0.0, 40.0, None), (40.0, 100.0, State.OK)]
-
-
-def test_the_state_before_the_first_flip_counts_from_the_first_reading() -> None:
-    past = Past([flip(1, "a/x", 60.0, State.OK, State.CRIT)], first=20.0)
-    assert worst(past, ["a/x"], 0.0, 100.0) == [(0.0, 20.0, None), (20.0, 60.0, State.OK), (60.0, 100.0, State.CRIT)]
-
-
-def test_the_worst_of_two_checks_and_our_own_gap_is_unknown_not_up() -> None:
-    flips = [flip(1, "a/x", -5.0, State.UNKNOWN, State.OK), flip(2, "a/y", -5.0, State.UNKNOWN, State.OK)]
-    flips += [flip(3, "a/x", 30.0, State.OK, State.WARN), flip(4, "a/x", 50.0, State.WARN, State.OK)]
-    past = Past(flips, away=[(70.0, 80.0)])
-    assert worst(past, ["a/x", "a/y"], 0.0, 100.0) == [
-        (0.0, 30.0, State.OK),
-        (30.0, 50.0, State.WARN),
-        (50.0, 70.0, State.OK),
-        (70.0, 80.0, State.UNKNOWN),
-        (80.0, 100.0, State.OK),
-    ]
-
-
-def test_days_show_their_worst_and_the_share_leaves_out_what_is_unknown() -> None:
-    line = [
-        Stretch(0, 10, None),
-        Stretch(10, 20, State.OK),
-        Stretch(20, 25, State.CRIT),
-        Stretch(25, 40, State.UNKNOWN),
-    ]
-    assert per_day(line, [(0, 10), (10, 20), (20, 30), (30, 40)]) == [None, State.OK, State.CRIT, State.UNKNOWN]
-    assert known_ok(line) == pytest.approx(10 / 15)
-    assert known_ok(line[:1]) is None
-
-
-def test_nothing_watched_is_nothing_known() -> None:
-    assert fold([], 0.0, 10.0) == [Stretch(0.0, 10.0, None)]
-
-
 @dataclass
 class Whole(Past):
     """A hand-written `AvailabilityPort`."""
@@ -105,6 +51,42 @@ class Whole(Past):
 
     def holes(self, since: float, least_s: float = 7200.0) -> dict[str, list[tuple[float, float]]]:
         return self.unseen
+
+
+def flip(seq: int, check: str, at: float, before: State, after: State) -> Flip:
+    return Flip(seq, check, check.partition("/")[0], None, at, before, after, "", {}, "", "")
+
+
+def worst(past: Whole, checks: list[str], since: float, until: float) -> list[tuple[float, float, State | None]]:
+    found = History(past, lambda: until).worst({"all": checks}, since, until)["all"]
+    return [(each.start, each.end, each.state) for each in found]
+
+
+def test_a_check_without_flips_is_what_it_has_settled_to_since_then() -> None:
+    past = Whole(known={"a/x": Settled(State.OK, 40.0)})
+    assert worst(past, ["a/x"], 0.0, 100.0) == [(0.0, 40.0, None), (40.0, 100.0, State.OK)]
+
+
+def test_the_state_before_the_first_flip_counts_from_the_first_reading() -> None:
+    past = Whole([flip(1, "a/x", 60.0, State.OK, State.CRIT)], first=20.0)
+    assert worst(past, ["a/x"], 0.0, 100.0) == [(0.0, 20.0, None), (20.0, 60.0, State.OK), (60.0, 100.0, State.CRIT)]
+
+
+def test_the_worst_of_two_checks_and_our_own_gap_is_unknown_not_up() -> None:
+    flips = [flip(1, "a/x", -5.0, State.UNKNOWN, State.OK), flip(2, "a/y", -5.0, State.UNKNOWN, State.OK)]
+    flips += [flip(3, "a/x", 30.0, State.OK, State.WARN), flip(4, "a/x", 50.0, State.WARN, State.OK)]
+    past = Whole(flips, away=[(70.0, 80.0)])
+    assert worst(past, ["a/x", "a/y"], 0.0, 100.0) == [
+        (0.0, 30.0, State.OK),
+        (30.0, 50.0, State.WARN),
+        (50.0, 70.0, State.OK),
+        (70.0, 80.0, State.UNKNOWN),
+        (80.0, 100.0, State.OK),
+    ]
+
+
+def test_nothing_watched_is_nothing_known() -> None:
+    assert fold([], 0.0, 10.0) == [Stretch(0.0, 10.0, None)]
 
 
 @pytest.mark.parametrize("seed", range(12))

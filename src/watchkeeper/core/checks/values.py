@@ -18,7 +18,10 @@ class State(StrEnum):
     @property
     def rank(self) -> int:
         """Order of badness for summaries: OK 0, UNKNOWN 1, WARN 2, CRIT 3."""
-        return ("OK", "UNKNOWN", "WARN", "CRIT").index(self.value)
+        return _RANKS[self]
+
+
+_RANKS = {State.OK: 0, State.UNKNOWN: 1, State.WARN: 2, State.CRIT: 3}
 
 
 Value = float | int | str | bool | None

@@ -102,7 +102,7 @@ class Incident:
 EventKind = Literal[
     "flip", "opened", "extended", "held", "run", "step", "diagnosis", "approval", "proof", "closed", "escalated",
     "acknowledged", "note", "notification", "why_not", "reopened", "change", "muted", "window", "task", "link", "owner",
-    "severity", "correlated", "oncall", "quarantine",
+    "severity", "correlated", "oncall", "quarantine", "public",
 ]  # fmt: skip
 
 

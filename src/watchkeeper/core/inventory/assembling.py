@@ -24,6 +24,9 @@ from watchkeeper.core.inventory.models import (
 from watchkeeper.core.inventory.names import Names, service_name
 from watchkeeper.core.inventory.severities import levels_of, needs_hours
 from watchkeeper.core.inventory.shift import note_shift, shift_policy
+from watchkeeper.core.inventory.status_page import note_status_page
+from watchkeeper.core.inventory.status_page import policy_of as status_page_of
+from watchkeeper.core.inventory.targets import target_of
 from watchkeeper.core.inventory.telling import assemble_telling, hours_of, spelled_out
 from watchkeeper.core.inventory.validation import Notes, meant, validate
 from watchkeeper.core.inventory.values import (
@@ -39,6 +42,7 @@ from watchkeeper.core.inventory.values import (
     Team,
 )
 from watchkeeper.core.inventory.watching import alert_plan, note_watching, ping_plan
+from watchkeeper.core.inventory.webhooks import note_webhooks, webhooks_of
 from watchkeeper.core.inventory.windows import assemble_windows
 from watchkeeper.core.inventory.yaml_reader import Node
 
@@ -57,6 +61,8 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
     known_channels(root, names, notes)
     note_watching(root, names, notes)
     note_shift(root, names, notes)
+    note_status_page(root, names, notes)
+    note_webhooks(root, names, notes)
     windows = assemble_windows(root, "watchkeeper.yaml", names, model.timezone if model else "UTC", notes)
     if model is None:
         return Team(), _as_far_as_it_holds(root)
@@ -91,6 +97,8 @@ def assemble_team(root: Node, names: Names, notes: Notes) -> tuple[Team, TeamFil
         correlate_within_s=model.correlate_within,
         log=policy_of(model.log),
         shift=shift_policy(model.shift),
+        status_page=status_page_of(model.status_page),
+        webhooks=webhooks_of(model.webhooks),
     )
     return team, model
 
@@ -265,6 +273,7 @@ def assemble_service(file: str, root: Node, names: Names, team: TeamFile, notes:
         checks=tuple(checks),
         respond=tuple(responses),
         windows=windows,
+        target=target_of(model.availability, team.availability),
     )
 
 

@@ -155,6 +155,7 @@ def _cron(value: Any) -> str:
 
 Every = duration_between(0.2, 366 * 86400.0, "200ms", "366d")
 Timeout = duration_between(0.1, 3600.0, "100ms", "1h")
+AnswerTime = duration_between(1.0, 60.0, "1s", "60s")
 Trusted = duration_between(86400.0, 90 * 86400.0, "1d", "90d")
 Grace = duration_between(0.0, 366 * 86400.0, "0s", "366d")
 Size = Annotated[

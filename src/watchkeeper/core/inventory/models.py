@@ -44,7 +44,10 @@ from watchkeeper.core.inventory.recovering import FlappingField, RecoverField
 from watchkeeper.core.inventory.retention import RetentionModel
 from watchkeeper.core.inventory.severities import CORRELATE_S, Correlate, SeveritiesModel
 from watchkeeper.core.inventory.shift import ShiftModel
+from watchkeeper.core.inventory.status_page import StatusPageModel
+from watchkeeper.core.inventory.targets import AvailabilityModel
 from watchkeeper.core.inventory.watching import AlertsModel, PeerModel, PingsModel
+from watchkeeper.core.inventory.webhooks import WebhookModel
 from watchkeeper.core.inventory.windows import WindowModel
 
 _SSH = re.compile(r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@)?(?P<host>\[?[A-Za-z0-9][A-Za-z0-9._:%-]*\]?)\Z")
@@ -230,6 +233,13 @@ class TeamFile(Strict):
     )
     log: LogModel | None = Field(default=None, description="the operations log: its words, its document, its retention")
     shift: ShiftModel | None = Field(default=None, description="shifts: the checklist at their beginning, reminders")
+    webhooks: dict[Name, WebhookModel] = Field(
+        default_factory=dict, description="programs that are told what happens, signed"
+    )
+    status_page: StatusPageModel | None = Field(default=None, description="a page that everybody may read; off without it")
+    availability: AvailabilityModel | None = Field(
+        default=None, description="what availability services promise that say nothing of their own"
+    )
     sample: Flag = Field(default=False, description="only in the sample that ships with watchkeeper")
 
 
@@ -445,6 +455,9 @@ class ServiceFile(Strict):
     checks: list[CheckModel] = Field(default_factory=list, description="its checks")
     respond: list[ResponseModel] = Field(default_factory=list, description="which runbook answers what")
     windows: list[WindowModel] = Field(default_factory=list, description="planned maintenance of this service")
+    availability: AvailabilityModel | None = Field(
+        default=None, description="what it promises; default: what `availability` in watchkeeper.yaml says"
+    )
 
 
 FILES: dict[str, type[Strict]] = {

@@ -17,6 +17,8 @@ from watchkeeper.core.inventory import (
     oncall,
     severities,
     shift,
+    status_page,
+    targets,
     watching,
     windows,
 )
@@ -171,6 +173,9 @@ _PARTS: dict[str, tuple[tuple[str, type[BaseModel]], ...]] = {
         ("each of `windows`", windows.WindowModel),
         ("each line of `before` and `after`", windows.ItemModel),
         ("`when` of `log`", log_when.WhenModel),
+        ("`status_page`", status_page.StatusPageModel),
+        ("each of `components`", status_page.ComponentModel),
+        ("`availability`", targets.AvailabilityModel),
         ("`shift`", shift.ShiftModel),
         ("each of `checklist`", shift.ShiftItemModel),
         ("`line` of an item", shift.LineModel),
@@ -179,7 +184,7 @@ _PARTS: dict[str, tuple[tuple[str, type[BaseModel]], ...]] = {
     "hosts": (("each of `hosts`", models.HostModel),),
     "databases": (("each of `databases`", models.DatabaseModel),),
     "secrets": (("each of `secrets`", models.SecretModel),),
-    "service": (("each of `respond`", models.ResponseModel),),
+    "service": (("each of `respond`", models.ResponseModel), ("`availability`", targets.AvailabilityModel)),
 }
 _FILE_EXAMPLES = {
     "watchkeeper": """team: Harbour

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from watchkeeper.core.hours import Hours
     from watchkeeper.core.incidents.severity import Level
     from watchkeeper.core.recurrence import Plan
+    from watchkeeper.core.status_page import StatusPagePolicy
     from watchkeeper.core.watching import AlertPlan, PingPlan
+    from watchkeeper.core.webhooks import Webhook
 
 Where = Literal["host", "here"]
 Mode = Literal["observe", "propose", "auto"]
@@ -199,6 +201,8 @@ class Service:
     checks: tuple[Check, ...] = ()
     respond: tuple[Response, ...] = ()
     windows: tuple[Plan, ...] = ()
+    target: float | None = None
+    """The share (0..1) of the time in which it shall be available; None when nothing is promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +272,8 @@ class Team:
     alerts: AlertPlan | None = None
     log: LogPolicy = field(default_factory=LogPolicy)
     shift: ShiftPolicy = field(default_factory=ShiftPolicy)
+    status_page: StatusPagePolicy | None = None
+    webhooks: tuple[Webhook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from watchkeeper.core.checks.values import State
@@ -18,7 +19,8 @@ _OK = State.OK
 _LEAST_S = 1e-6
 """Less than this is what is left over from adding."""
 _new = tuple.__new__  # a page makes thousands of them
-_ORDER = (State.OK, State.WARN, State.CRIT, State.UNKNOWN)
+_BY_RANK = sorted(State, key=lambda state: state.rank)
+_moment = itemgetter(0)
 
 
 class Availability(NamedTuple):
@@ -54,10 +56,11 @@ class Availability(NamedTuple):
 class Timeline:
     """States one after the other; each holds until the next, the last one without end. Before the first: not watched."""
 
-    __slots__ = ("_sums", "starts", "states")
+    __slots__ = ("_sums", "grown_from", "starts", "states")
 
     def __init__(self, turns: Iterable[tuple[float, State]]) -> None:
         """turns: (since, state), oldest first. Of several at one moment the last one counts."""
+        self.grown_from: Timeline | None = None
         self.starts: list[float] = []
         self.states: list[State] = []
         for at, state in turns:
@@ -70,6 +73,25 @@ class Timeline:
         for place in range(len(self.starts) - 1):
             sums.append(_plus(sums[-1], self.states[place], self.starts[place + 1] - self.starts[place]))
         self._sums = sums
+
+    def then(self, at: float, state: State) -> Timeline:
+        """The same with one turn more, which must be later than all others; itself when the state does not change.
+
+        `grown_from` of the new one is this one, until that grows too: whoever knew this one need not look at all of it.
+        """
+        if self.states and self.states[-1] is state:
+            return self
+        grown = Timeline(())
+        grown.starts, grown.states = [*self.starts, at], [*self.states, state]
+        last = self._sums[-1]
+        grown._sums = [*self._sums, _plus(last, self.states[-1], at - self.starts[-1])] if self.states else self._sums
+        grown.grown_from, self.grown_from = self, None
+        return grown
+
+    def state_at(self, at: float) -> State | None:
+        """The state at a moment; None before the first."""
+        place = bisect_right(self.starts, at) - 1
+        return self.states[place] if place >= 0 else None
 
     def seconds(self, since: float, until: float) -> tuple[float, float, float, float]:
         """Seconds of OK, WARN, CRIT and UNKNOWN within [since, until)."""
@@ -168,18 +190,12 @@ def worst_of(timelines: Sequence[Timeline]) -> Timeline:
     turns: list[tuple[float, int, State]] = []
     for number, timeline in enumerate(timelines):
         turns += [(at, number, state) for at, state in zip(timeline.starts, timeline.states, strict=True)]
-    turns.sort(key=lambda turn: turn[0])
-    now: dict[int, State] = {}
-    counts = dict.fromkeys(_ORDER, 0)
+    turns.sort(key=_moment)
+    ranks = [-1] * len(timelines)
     found: list[tuple[float, State]] = []
     for at, number, state in turns:
-        before = now.get(number)
-        if before is not None:
-            counts[before] -= 1
-        now[number] = state
-        counts[state] += 1
-        worst = max((each for each in _ORDER if counts[each]), key=lambda each: each.rank)
-        found.append((at, worst))
+        ranks[number] = state.rank
+        found.append((at, _BY_RANK[max(ranks)]))
     return Timeline(found)
 
 

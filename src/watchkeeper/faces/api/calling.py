@@ -8,21 +8,32 @@ from ninja import Schema
 from watchkeeper.bootstrap.main import application
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Forbidden
+from watchkeeper.identity.callers import Caller
+
+_KEPT = "_watchkeeper_caller"
 
 
 class Empty(Schema):
     """No fields."""
 
 
+def caller_of(request: HttpRequest) -> Caller:
+    """Who calls and by which way, asked once for each request. Raises `Forbidden`, `TooMany`."""
+    kept: Caller | None = getattr(request, _KEPT, None)
+    if kept is None:
+        kept = application().door.caller(request)
+        application().limits.called(kept.actor)
+        setattr(request, _KEPT, kept)
+    return kept
+
+
 def actor_of(request: HttpRequest) -> Actor:
-    """The caller; raises `Forbidden`. A browser may read the API, but acts through the page's own forms."""
-    app = application()
-    way = str(request.META.get("HTTP_X_WATCHKEEPER_WAY", "tcp"))
-    headers = {
-        "X-Watchkeeper-Actor": str(request.META.get("HTTP_X_WATCHKEEPER_ACTOR", "")),
-        "Authorization": str(request.META.get("HTTP_AUTHORIZATION", "")),
-    }
-    caller = app.door.caller(way, request.COOKIES, headers, app.holder.current.sample)
-    if caller.way == "browser" and request.method not in ("GET", "HEAD"):
-        raise Forbidden("A browser acts through the page, not through the API.", "Use the buttons of the page.")
-    return caller.actor
+    """The actor who calls. Over TCP a token says who that is; the session of a browser counts for pages only."""
+    return caller_of(request).actor
+
+
+def note_refusal(request: HttpRequest, error: Exception) -> None:
+    """Into the audit trail, when this refuses somebody who is known; of a stranger the door told already."""
+    kept: Caller | None = getattr(request, _KEPT, None)
+    if kept is not None and isinstance(error, Forbidden):
+        application().audit.refused_act(kept.actor, f"{request.method} {request.path[:150]}", error)

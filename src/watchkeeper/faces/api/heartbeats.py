@@ -8,9 +8,11 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from watchkeeper.bootstrap.main import application
+from watchkeeper.core.access import assert_allowed
 from watchkeeper.core.checks.heartbeats import Ping
 from watchkeeper.core.times import utc_text
 from watchkeeper.faces.api.calling import Empty, actor_of
+from watchkeeper.services.access import on_check
 from watchkeeper.services.heartbeats import Heartbeat
 
 router = Router()
@@ -37,8 +39,10 @@ class KeyOf(Schema):
 @router.post("/pings")
 def ping(request: HttpRequest, body: NewPing) -> dict[str, Any]:
     actor = actor_of(request)
+    app = application()
+    assert_allowed(actor, "heartbeats.ping", *on_check(app.holder.current, body.check))
     more = {"rid": body.rid, "exit_code": body.exit_code, "duration_s": body.duration_s, "body": body.body}
-    found = application().heartbeats.ping(body.check, body.status, body.note, source=f"wk ping by {actor.name}", **more)
+    found = app.heartbeats.ping(body.check, body.status, body.note, source=f"wk ping by {actor.name}", **more)
     return {"ping": {"check": found.check, "status": found.status, "at": utc_text(found.at)}}
 
 

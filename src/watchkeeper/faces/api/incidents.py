@@ -69,7 +69,7 @@ def incidents(request: HttpRequest, status: str = "", limit: int = 50, before: i
     actor_of(request)
     if status not in ("", "open", "closed", "merged"):
         raise Usage(f"An incident is open, closed or merged, not {status!r}.", "Use status=open or status=closed.")
-    found = application().incidents.newest(Status(status) if status else None, min(limit, 500), before)
+    found = application().incidents.newest(Status(status) if status else None, limit, before)
     return {"incidents": [_line(each) for each in found]}
 
 

@@ -1,4 +1,4 @@
-"""Locks, and the people who may act. Parse, call one service, render."""
+"""Locks. Parse, call one service, render."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from ninja import Router, Schema
 
 from watchkeeper.bootstrap.main import application
 from watchkeeper.faces.api.calling import actor_of
-from watchkeeper.faces.api.render import lock_json, person_json
-from watchkeeper.identity.callers import digest, new_token
+from watchkeeper.faces.api.render import lock_json
 
 router = Router()
 
@@ -29,19 +28,6 @@ class ReleaseLock(Schema):
     name: str
 
 
-class NewPerson(Schema):
-    """A person and a role; without one, that of the team file."""
-
-    name: str
-    role: str = ""
-
-
-class OldPerson(Schema):
-    """A person by name."""
-
-    name: str
-
-
 @router.get("/locks")
 def locks(request: HttpRequest) -> dict[str, Any]:
     actor_of(request)
@@ -56,23 +42,3 @@ def take_lock(request: HttpRequest, body: TakeLock) -> dict[str, Any]:
 @router.post("/locks/release")
 def release_lock(request: HttpRequest, body: ReleaseLock) -> dict[str, Any]:
     return {"lock": lock_json(application().locks.release(body.name, actor_of(request)))}
-
-
-@router.get("/users")
-def users(request: HttpRequest) -> dict[str, Any]:
-    actor_of(request)
-    return {"users": [person_json(*each) for each in application().people.all()]}
-
-
-@router.post("/users")
-def add_user(request: HttpRequest, body: NewPerson) -> dict[str, Any]:
-    """The answer holds the token, this once; only its digest is kept."""
-    token = new_token()
-    person = application().people.add(body.name, body.role, digest(token), actor_of(request))
-    return {"user": person_json(person, person.role), "token": token}
-
-
-@router.post("/users/remove")
-def remove_user(request: HttpRequest, body: OldPerson) -> dict[str, Any]:
-    person = application().people.remove(body.name, actor_of(request))
-    return {"user": person_json(person, person.role)}

@@ -119,7 +119,7 @@ def verify_log(request: HttpRequest, anchor: str = "") -> dict[str, Any]:
 
 @router.get("/log/export")
 def export_log(request: HttpRequest) -> HttpResponse:
-    actor_of(request)
+    application().audit.note(actor_of(request), "export", "log")
     return HttpResponse(application().log.export(), content_type="text/markdown; charset=utf-8")
 
 

@@ -26,7 +26,7 @@ def notifications(
     request: HttpRequest, undelivered: bool = False, limit: int = 50, before: int | None = None
 ) -> dict[str, Any]:
     actor_of(request)
-    found = application().deliveries.newest(undelivered, before, min(limit, 500))
+    found = application().deliveries.newest(undelivered, before, limit)
     return {"notifications": [_json(each) for each in found]}
 
 

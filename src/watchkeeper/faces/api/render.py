@@ -25,7 +25,6 @@ from watchkeeper.core.times import utc_text
 from watchkeeper.core.windows import Muting, Window
 from watchkeeper.services.automation_report import AutomationReport
 from watchkeeper.services.nodes import NodeState
-from watchkeeper.services.people import Person
 from watchkeeper.services.status import Now
 from watchkeeper.services.vitals import Vitals
 
@@ -78,12 +77,6 @@ def draft_json(run: Run, hosts: Mapping[str, Host]) -> dict[str, Any]:
 def lock_json(lease: Lease) -> dict[str, Any]:
     """A lock with the sentence that others are refused with."""
     return {**to_json(lease), "sentence": held_sentence(lease)}
-
-
-def person_json(person: Person, role: str) -> dict[str, Any]:
-    """A person; `role` is the one that counts, `given` the one that an admin gave. Never the digest of a token."""
-    added = utc_text(person.added_at)
-    return {"name": person.name, "role": role, "given": person.role, "added_at": added, "added_by": person.added_by}
 
 
 def report_json(report: AutomationReport) -> dict[str, Any]:

@@ -98,10 +98,11 @@ def start_run(request: HttpRequest, body: StartRun) -> dict[str, Any]:
 
 @router.get("/runs")
 def list_runs(
-    request: HttpRequest, incident: int | None = None, active: bool = False, limit: int = 50
+    request: HttpRequest, incident: int | None = None, active: bool = False, limit: int = 50, before: int | None = None
 ) -> dict[str, Any]:
+    """Newest first. before: only numbers below."""
     actor_of(request)
-    return {"runs": [run_json(run) for run in application().runs.newest(incident, active, min(limit, 500))]}
+    return {"runs": [run_json(run) for run in application().runs.newest(incident, active, limit, before)]}
 
 
 @router.get("/runs/{number}")

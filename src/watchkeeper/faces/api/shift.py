@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 
 from watchkeeper.bootstrap.main import Application, application
+from watchkeeper.core.access import assert_allowed
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.shifts.values import NOTE_KINDS, Item, Note, NoteKind, Shift
 from watchkeeper.core.times import utc_text
@@ -111,7 +112,9 @@ def look(request: HttpRequest, body: WhichShift) -> dict[str, Any]:
 
 
 def _current(app: Application, request: HttpRequest) -> int:
-    own = app.shifts.current(actor_of(request))
+    actor = actor_of(request)
+    assert_allowed(actor, "shifts.write")
+    own = app.shifts.current(actor)
     if own is None:
         raise Usage("You have no shift.", "Begin one: wk shift start.")
     return own.id

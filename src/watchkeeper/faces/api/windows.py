@@ -192,7 +192,7 @@ def _extend(request: HttpRequest, number: int, body: Extension, kind: Kind) -> d
 
 def _board(kind: Kind, limit: int) -> dict[str, Any]:
     app = application()
-    board: Board = app.windows.board(kind, min(max(limit, 1), 200))
+    board: Board = app.windows.board(kind, min(max(limit, 1), 1000))
     rows = [*board.now, *board.next, *board.past]
     return {
         _PLURALS[kind]: [_seen(app, each) for each in rows],

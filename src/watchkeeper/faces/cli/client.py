@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BASE = "/api/v1"
 LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_HEAD = 64 * 1024
+LARGEST_PAGE = 1000
+"""Rows of one answer at most (`faces.api.paging`)."""
 _STUCK = b'{"status": {'
 """503 with the whole status: watchkeeper itself is not well, and says all the same what is."""
 STARTING_S = 10.0
@@ -36,7 +38,7 @@ STARTING_S = 10.0
 ERRORS = {
     kind.kind: kind
     for kind in (
-        errors.WatchkeeperError, errors.Usage, errors.Invalid, errors.Forbidden,
+        errors.WatchkeeperError, errors.Usage, errors.Invalid, errors.Forbidden, errors.NeedsFactor, errors.TooMany,
         errors.NotFound, errors.Locked, errors.NoAnswer, errors.StoreAway, errors.Outcast,
     )
 }  # fmt: skip
@@ -55,26 +57,58 @@ class Client:
     ) -> None:  # fmt: skip
         self.transport = transport or SocketTransport(str(socket_path), actor, timeout_s, token)
         self.local = transport is not None
+        self.factor_shown = False
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
-        """GET; query values that are None or empty are left out."""
-        return self._json("GET", with_query(path, query))
+        """GET; query values that are None or empty are left out. A list that fills the largest page is read to its end."""
+        answer = self._json("GET", with_query(path, query))
+        noun = next((name for name, rows in answer.items() if isinstance(rows, list) and len(rows) >= LARGEST_PAGE), "")
+        while noun and "next" in answer and not query.get("limit"):
+            more = self._json("GET", with_query(path, {**query, "cursor": answer.pop("next")}))
+            answer = {**answer, **more, noun: answer[noun] + more[noun]}
+        return answer
 
     def post(self, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         """POST a JSON object."""
         return self._json("POST", path, json.dumps(body or {}).encode())
+
+    def put(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """PUT a JSON object."""
+        return self._json("PUT", path, json.dumps(body).encode())
+
+    def delete(self, path: str, **query: object) -> dict[str, Any]:
+        """DELETE."""
+        return self._json("DELETE", with_query(path, query))
 
     def text(self, path: str) -> str:
         """GET something that is not JSON, as text."""
         return self.raw("GET", path)[1].decode("utf-8", "replace")
 
     def raw(self, method: str, path: str, body: bytes = b"") -> tuple[Mapping[str, str], bytes]:
-        """(headers, bytes) of one answer; raises the core error that an `{"error": ...}` answer names."""
+        """(headers, bytes) of one answer; raises the core error that a refusal names."""
         full = path if path.startswith(BASE) else BASE + path
         status, headers, answer = self.transport.request(method, full, body)
+        if status == 403 and not self.factor_shown and b'"second_factor"' in answer[:512] and self.show_factor():
+            status, headers, answer = self.transport.request(method, full, body)
         if status >= 400 and not (status == 503 and answer.startswith(_STUCK)):
             raise error_of(status, answer, f"{method} {path.partition('?')[0]}")
         return {name.lower(): value for name, value in headers.items()}, answer
+
+    def show_factor(self) -> bool:
+        """Show a second factor with our token: $WATCHKEEPER_CODE, or what somebody types here. False: nobody can.
+
+        Raises `Forbidden` for a wrong code. Asked once for each command.
+        """
+        self.factor_shown = True
+        code = os.environ.pop("WATCHKEEPER_CODE", "")
+        if not code:
+            from watchkeeper.faces.cli.render import ask_code
+
+            code = ask_code()
+        if not code:
+            return False
+        self._json("POST", "/me/factor", json.dumps({"code": code}).encode())
+        return True
 
     def stream(self, path: str, offset: int = 0, pause_s: float = 0.2) -> Iterator[bytes]:
         """Chunks of a growing output from `offset` until the API says that it has ended."""
@@ -169,7 +203,7 @@ def own_token() -> str:
             ) from None
     token = token.strip()
     if not all((letter.isalnum() and letter.isascii()) or letter in "-_" for letter in token):
-        raise errors.Usage("The token holds characters that no token has.", "wk user add NAME gives a new one.")
+        raise errors.Usage("The token holds characters that no token has.", "Copy it again, or make one: wk token add LABEL.")
     return token
 
 
@@ -295,25 +329,15 @@ def _word(value: object) -> str:
 
 
 def error_of(status: int, body: bytes, what: str) -> errors.WatchkeeperError:
-    """The core error that an answer of 400 and above carries."""
+    """The core error that an answer of 400 and above carries (`faces.api.problems`)."""
     try:
-        told = json.loads(body)["error"]
-        kind, sentence, hint = str(told["kind"]), str(told["sentence"]), str(told.get("hint") or "")
+        told = json.loads(body)
+        kind, sentence, hint = str(told["kind"]), str(told["detail"]), str(told.get("hint") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         known = {400: "usage", 401: "forbidden", 403: "forbidden", 404: "not_found", 409: "locked", 422: "invalid"}
         kind, hint = known.get(status, "problem"), "Its log in the state directory says more."
-        sentence = f"watchkeeper answered {status} to {what}{_detail(body)}."
+        sentence = f"watchkeeper answered {status} to {what}, without a reason."
     return ERRORS.get(kind, errors.WatchkeeperError)(sentence, hint)
-
-
-def _detail(body: bytes) -> str:
-    """What a refused request body says about its fields, as frameworks write it; bounded."""
-    try:
-        found = json.loads(body)["detail"]
-        told = [f"{one['loc'][-1]}: {one['msg']}" for one in found] if isinstance(found, list) else [str(found)]
-    except (ValueError, KeyError, TypeError, IndexError):
-        return ", without a reason"
-    return ": " + "; ".join(told)[:300]
 
 
 def dial(socket_path: str, actor: str = "", timeout_s: float = 60.0) -> Client | None:

@@ -17,6 +17,7 @@ from watchkeeper.adapters.sample.breaks import RESPONSES
 from watchkeeper.adapters.sample.places import Places
 from watchkeeper.adapters.sample.supervision import command_line
 from watchkeeper.core.errors import Locked, NoAnswer, WatchkeeperError
+from watchkeeper.core.network import Network
 from watchkeeper.faces.cli import render
 from watchkeeper.faces.cli.client import Client
 from watchkeeper.faces.cli.up import command
@@ -80,7 +81,7 @@ def start_fleet(places: Places) -> None:
 def start_watch(places: Places, port: int | None) -> subprocess.Popen[bytes]:
     """The watch over the fleet, ready to answer. One that a killed demo left behind is ended first."""
     stop_watch(places)
-    words = command(str(places.ops), str(places.state), port)
+    words = command(str(places.ops), str(places.state), Network(port=port))
     with open(places.directory / "watch.log", "ab") as log:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=places.directory, start_new_session=True

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   wk open                      print the link
-  wk open --browser            and open it"""
+  wk open --browser            and open it
+  wk open --wall               a link for a screen on the wall, which sees that one page only"""
 
 
 def add_parser(commands: Any) -> None:
     """Parser of `wk open`."""
     parser = verb(commands, "open", "A link to the web page that works once, on this machine.", EXAMPLES)
     parser.add_argument("--browser", action="store_true", help="open it in the browser of this desktop")
+    parser.add_argument("--wall", action="store_true", help="for a screen: it sees the wall and nothing else")
 
 
 def run(arguments: Namespace) -> int:
@@ -30,7 +32,7 @@ def run(arguments: Namespace) -> int:
     client = client_of(arguments)
     if client.local:
         raise NoAnswer("No page is served: watchkeeper does not run for this ops repo.", "Start it with 'wk up'.")
-    answer = client.post("/links")
+    answer = client.post("/wall/links" if arguments.wall else "/links")
     if arguments.json:
         render.show_json(answer)
     else:

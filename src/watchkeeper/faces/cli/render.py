@@ -166,3 +166,21 @@ def confirm(question: str, yes: bool, expected: str = "y") -> bool:
     print(f"{clean(question)} ", end="", file=sys.stderr, flush=True)
     typed = sys.stdin.readline().strip()
     return typed.lower() in ("y", "yes") if expected == "y" else typed == expected
+
+
+def ask_code() -> str:
+    """A code of the authenticator, typed on the terminal; "" where nobody is there or nothing was typed."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return ""
+    question = "This needs your second factor. Code of your authenticator, or a recovery code: "
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def ask_hidden(question: str) -> str:
+    """What somebody types without it being shown; "" where nobody is there."""
+    if not sys.stdin.isatty():
+        return ""
+    from getpass import getpass
+
+    return getpass(f"{question} ")

@@ -10,16 +10,17 @@ from watchkeeper.core.errors import Invalid, Usage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from watchkeeper.core.inventory.values import Inventory
+    from watchkeeper.core.network import Network
     from watchkeeper.core.units import Installation
 
 LIB = "/var/lib/"
 
 
-def printed(ops: str, state: str, port: int | None, user: str) -> str:
+def printed(ops: str, state: str, network: Network, user: str) -> str:
     """The unit for these places. Raises `Invalid` when hosts.yaml cannot be read: the hardening depends on it."""
     from watchkeeper.core.units import unit
 
-    return unit(installation(inventory_of(ops), ops, state, port, user or owner_of(state)))
+    return unit(installation(inventory_of(ops), ops, state, network, user or owner_of(state)))
 
 
 def inventory_of(ops: str) -> Inventory:
@@ -38,13 +39,11 @@ def inventory_of(ops: str) -> Inventory:
     return loaded.inventory
 
 
-def installation(inventory: Inventory, ops: str, state: str, port: int | None, user: str) -> Installation:
+def installation(inventory: Inventory, ops: str, state: str, network: Network, user: str) -> Installation:
     """What the unit says of this clone, this ops repo and these hosts."""
     from watchkeeper.core.units import Installation, profile
 
-    words = [program(), "--ops", ops, "--state", state, "up"]
-    if port is not None:
-        words += ["--port", str(port)]
+    words = [program(), "--ops", ops, "--state", state, "up", *network.words()]
     below = state.removeprefix(LIB) if state.startswith(LIB) else ""
     backup = inventory.team.backup
     names = ("WATCHKEEPER_VENV",)

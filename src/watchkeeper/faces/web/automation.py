@@ -12,7 +12,7 @@ from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.runs.automation_report import OUTCOMES, ResponseReport
 from watchkeeper.core.runs.causes import CAUSES
-from watchkeeper.faces.web import pages, quarantine
+from watchkeeper.faces.web import pages, plans, quarantine
 from watchkeeper.faces.web.runs import whole_number
 
 SPANS = (7, 14, 30, 90)
@@ -77,8 +77,10 @@ def report(request: HttpRequest, actor: Actor) -> HttpResponse:
         "responses": [ResponseView(each) for each in sorted(made.responses, key=lambda each: -each.matched)],
         "spans": SPANS,
     }
+    base = pages.shared(app, "automation")
+    context["granted"] = plans.granted(app, base["now_at"])
     context |= quarantine.context(app, request.GET.get("month", "")[:7])
-    return pages.render(request, "automation.html", pages.shared(app, "automation") | context)
+    return pages.render(request, "automation.html", base | context)
 
 
 def _words(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 
 from watchkeeper.bootstrap.main import Application, application
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.checks.values import State
 from watchkeeper.core.incidents.values import Incident
 from watchkeeper.core.runs.values import Run
-from watchkeeper.core.status import ServiceState
-from watchkeeper.faces.web import draw, expiries, pages, tasks, track, windows
+from watchkeeper.faces.web import draw, expiries, pages, service_rows, tasks, track, windows
+from watchkeeper.faces.web.service_rows import Asked, Row
 from watchkeeper.services.status import Now, Waiting
 
 kept = pages.Kept("bridge.html")
 ACTIVE = ("bridge", "incidents", "runs", "runbooks", "log")
+COMING_S = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +34,20 @@ class OpenIncident:
     suspect: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One service with its trace. maintenance: until when a window covers it as a whole."""
-
-    state: ServiceState
-    trace: draw.Drawing
-    maintenance: float | None = None
-
-
 @pages.page
 def whole(request: HttpRequest, actor: Actor) -> HttpResponse:
     """The page."""
     app = application()
     seen = pages.look(app)
 
+    wish = service_rows.asked(request.GET)
+
     def make() -> dict[str, Any]:
         base = pages.shared(app, "bridge", seen)
         base["aside"] = app.quarantines.listed()
-        return base | _now(base) | _open(app, base) | _services(app, base) | _side(app, base) | {"actor": actor}
+        return base | _now(base) | _open(app, base) | _services(app, base, wish) | _side(app, base) | {"actor": actor}
 
-    return kept.answer(request, seen, make)
+    return kept.answer(request, seen, make) if wish.plain else pages.render(request, "bridge.html", make())
 
 
 @pages.page
@@ -85,7 +80,7 @@ def services(request: HttpRequest, actor: Actor) -> HttpResponse:
     """All services."""
     app = application()
     base = pages.shared(app)
-    context = base | _services(app, base)
+    context = base | _services(app, base, service_rows.asked(request.GET))
     return pages.fragment(request, "parts/services.html", context | {"version": context["services_version"]})
 
 
@@ -150,27 +145,30 @@ def _open(app: Application, base: dict[str, Any]) -> dict[str, Any]:
     return {"open": shown, "open_version": version}
 
 
-def _services(app: Application, base: dict[str, Any]) -> dict[str, Any]:
+def _services(app: Application, base: dict[str, Any], wish: Asked) -> dict[str, Any]:
     now: Now = base["now"]
     drawn = draw.traces(app, now.at, base["zone"])
     nothing = draw.Drawing((), "nothing known yet")
     until = windows.until_of(app, now.muted)
     rows = [Row(each, drawn.get(each.service.name, nothing), until.get(each.service.name)) for each in now.services]
-    rows.sort(key=lambda row: -row.state.state.rank)
-    version = pages.version_of(
-        [
-            (
-                row.state.service.name,
-                row.state.state,
-                row.state.reason,
-                row.state.held_under,
-                row.trace.share,
-                row.maintenance,
-            )
-            for row in rows
-        ]
-    )
-    return {"rows": rows, "services_version": version}
+    groups = service_rows.arranged(rows, wish)
+    shown = [
+        (
+            each,
+            *(
+                SafeString("\n".join(service_rows.written(some, base["zone"], now.at)))
+                for some in (each.rows, each.folded)
+            ),
+        )
+        for each in groups
+    ]
+    # hashes, so that half a megabyte of rows is not written out once more to name it
+    version = pages.version_of([(each.name, hash(lit), hash(folded)) for each, lit, folded in shown], wish.query)
+    return {"groups": shown, "service_count": len(rows), "services_version": version, "wish": wish} | {
+        "check_count": sum(len(each.checks) for each in now.services),
+        "found_count": sum(len(each.rows) + len(each.folded) for each in groups), "sorts": service_rows.SORTS,
+        "headed": len(groups) > 1 or any(each.name for each in groups),
+    }  # fmt: skip
 
 
 def _side(app: Application, base: dict[str, Any]) -> dict[str, Any]:
@@ -178,12 +176,18 @@ def _side(app: Application, base: dict[str, Any]) -> dict[str, Any]:
     entries = app.log.newest(6)
     active = app.runs.newest(active=True, limit=8)
     due = expiries.due(app, now.at)
+    board = app.windows.board(limit=1)
+    coming = [
+        *((each.starts_at, each.why, each.kind) for each in board.next),
+        *((span[0], plan.why, plan.kind) for plan, span in board.plans if span is not None),
+    ]
+    coming = sorted(each for each in coming if now.at < each[0] < now.at + COMING_S)[:4]
     open_tasks, tasks_due = tasks.due_now(app)
     version = pages.version_of(
         [entry.number for entry in entries], [(run.id, run.state) for run in active], now.automation_on, now.inventory.revision,
-        bool(now.watch_down), due, open_tasks, [(each.id, each.owner, each.text) for each in tasks_due],
+        bool(now.watch_down), due, open_tasks, [(each.id, each.owner, each.text) for each in tasks_due], now.muted, coming,
     )  # fmt: skip
     lateness = now.watch.get("lateness_p99_s")
     return {"entries": entries, "active_runs": active, "lateness": lateness, "due": due, "side_version": version} | {
-        "open_tasks": open_tasks, "tasks_due": tasks_due[:6], "more_due": max(0, len(tasks_due) - 6),
+        "coming": coming, "open_tasks": open_tasks, "tasks_due": tasks_due[:6], "more_due": max(0, len(tasks_due) - 6),
     }  # fmt: skip

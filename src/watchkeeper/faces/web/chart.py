@@ -12,32 +12,23 @@ from datetime import tzinfo
 from itertools import pairwise
 
 from watchkeeper.bootstrap.main import Application
-from watchkeeper.core.checks.kinds import KINDS, Quantity
+from watchkeeper.core.changes.ranking import Suspect
+from watchkeeper.core.checks.kinds import Quantity
 from watchkeeper.core.checks.values import Judged, State
 from watchkeeper.core.conditions.quantities import as_number, show
-from watchkeeper.core.conditions.tree import Comparison, Not, Tree, Truth
 from watchkeeper.core.incidents.values import Incident
 from watchkeeper.core.inventory.values import Check
 from watchkeeper.core.runs.values import Run
 from watchkeeper.core.times import format_duration
 from watchkeeper.faces.web import marks
+from watchkeeper.faces.web.charts.limits import Line, measured
+from watchkeeper.faces.web.charts.marking import box, dotted, flip_marks
+from watchkeeper.faces.web.charts.scale import FOOT, LEFT, RIGHT, SIZES, TOP, Scale, nice, ticks
+from watchkeeper.services.windows.muting import planned_by_check
 
 BEFORE_S = 600.0
-MOST_POINTS = 240
-LEFT, RIGHT, TOP, FOOT = 56, 12, 40, 34
-_ORDERED = ("<", "<=", ">", ">=")
-_STEPS_S = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A limit: its value, the class, and the word beside it."""
-
-    value: float
-    css: str
-    word: str
-    text: str
-    above: bool
+MOST_POINTS = 150
+MOST_FLIPS, MOST_SUSPECTS = 40, 4
 
 
 @dataclass(slots=True)
@@ -54,6 +45,9 @@ class Picture:
     path: str = ""
     strips: list[tuple[str, str]] = field(default_factory=list)
     flips: list[tuple[str, str]] = field(default_factory=list)
+    changes: str = ""
+    unseen: str = ""
+    windows: str = ""
     fixes: list[tuple[float, str, str, float]] = field(default_factory=list)
     last: tuple[float, float, str, str] | None = None
     left: float = LEFT
@@ -79,30 +73,26 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
-    since: float
-    until: float
-    low: float
-    high: float
-    right: float
-    base: float
+class Beside:
+    """What stood beside the readings: (at, words) of fixes and changes, (at, state) of flips, spans of maintenance."""
 
-    def x(self, at: float) -> float:
-        share = (at - self.since) / max(self.until - self.since, 1.0)
-        return round(LEFT + min(max(share, 0.0), 1.0) * (self.right - LEFT), 1)
-
-    def y(self, value: float) -> float:
-        share = (value - self.low) / max(self.high - self.low, 1e-9)
-        return round(self.base - min(max(share, 0.0), 1.0) * (self.base - TOP), 1)
+    fixes: Sequence[tuple[float, str]] = ()
+    changes: Sequence[tuple[float, str]] = ()
+    flips: Sequence[tuple[float, State]] = ()
+    windows: Sequence[tuple[float, float]] = ()
 
 
-def of_incident(app: Application, incident: Incident, run: Run | None, zone: tzinfo, now: float) -> list[Chart]:
+def of_incident(
+    app: Application, incident: Incident, run: Run | None, suspects: Sequence[Suspect], zone: tzinfo, now: float
+) -> list[Chart]:
     """Charts of the failing checks, from before the first flip until the proof."""
     checks = app.holder.current.checks
     first = min((held.flipped_at for held in incident.checks), default=incident.opened_at)
     end = min(now, incident.closed_at + 120.0) if incident.closed_at else now
     since = max(first - BEFORE_S, end - 6 * 3600.0)
     drawn = []
+    with app.store.read() as session:
+        windows = planned_by_check(session, app.holder.current, since, end)
     for held in incident.checks[:3]:
         check = checks.get(held.check)
         fixes = [
@@ -116,7 +106,12 @@ def of_incident(app: Application, incident: Incident, run: Run | None, zone: tzi
             else f"{held.needed} of {held.needed}, proven"
         )
         readings = [each for each in app.history.readings(held.check, since) if each.reading.at <= end + 1]
-        if made := _chart(check, held.check, readings, since, end, fixes, zone, proof):
+        flips = [(each.at, each.after) for each in app.series.flips(held.check, since, end + 1, MOST_FLIPS)]
+        changes = [
+            (each.change.at, each.change.title) for each in suspects[:MOST_SUSPECTS] if since <= each.change.at <= end
+        ]
+        beside = Beside(fixes, changes, flips, windows.get(held.check, ()))
+        if made := _chart(check, held.check, readings, since, end, beside, zone, proof):
             drawn.append(made)
     return drawn
 
@@ -125,20 +120,14 @@ def _fix_name(index: int, name: str) -> str:
     return f"step {index + 1}" if name.lower() in ("fix", "rollback", "verify", "diagnose") else name
 
 
-def of_check(app: Application, check: Check, zone: tzinfo, now: float) -> Chart | None:
-    """The last half hour of a check, longer for one that is asked seldom."""
-    since = now - max(1800.0, 40 * check.every_s)
-    return _chart(check, check.key, app.history.readings(check.key, since), since, now, (), zone, "")
-
-
 def _chart(
-    check: Check | None, key: str, readings: Sequence[Judged], since: float, until: float, fixes: Sequence[tuple[float, str]],
-    zone: tzinfo, proof: str,
+    check: Check | None, key: str, readings: Sequence[Judged], since: float, until: float, beside: Beside, zone: tzinfo,
+    proof: str,
 ) -> Chart | None:  # fmt: skip
     if not readings:
         return None
     since = max(since, readings[0].reading.at - 5.0)
-    name, quantity, lines = _measured(check)
+    name, quantity, lines = measured(check)
     points = _thin(
         [
             (each.reading.at, value)
@@ -150,8 +139,21 @@ def _chart(
         name, quantity, lines = "latency", "duration", []
         points = _thin([(each.reading.at, each.reading.latency_s) for each in readings if each.reading.error is None])
     pictures = tuple(
-        _picture(size, width, height, readings, points, lines, quantity, since, until, fixes, zone)
-        for size, width, height in (("wide", 760, 236), ("narrow", 344, 224))
+        _picture(
+            size,
+            width,
+            height,
+            readings,
+            points,
+            lines,
+            quantity,
+            since,
+            until,
+            beside,
+            zone,
+            check.every_s if check else 0.0,
+        )
+        for size, width, height in SIZES
     )
     newest = readings[-1]
     shown = [_row(each, name, quantity) for each in readings[-12:]][::-1]
@@ -159,55 +161,9 @@ def _chart(
     title = f"{key}, {name}, {marks.local(since, zone):%H:%M} to {marks.local(until, zone):%H:%M}"
     return Chart(
         check, short, key, name, format_duration(check.every_s) if check else "", title,
-        _words(readings, name, quantity, lines, fixes, zone),
-        proof, pictures, tuple(shown), f"{newest.reading.at}{proof}{len(fixes)}",
+        _words(readings, name, quantity, lines, beside, zone),
+        proof, pictures, tuple(shown), f"{newest.reading.at}{proof}{len(beside.fixes)}{len(beside.flips)}",
     )  # fmt: skip
-
-
-def _measured(check: Check | None) -> tuple[str, Quantity, list[Line]]:
-    """Which measured name is drawn: the first with an ordered limit, crit before warn before ok."""
-    if check is None:
-        return "latency", "duration", []
-    lines: list[Line] = []
-    name = ""
-    quantity: Quantity = "number"
-    for css, word, rule in (
-        ("crit", "critical", check.crit),
-        ("warn", "warning", check.warn),
-        ("ok", "limit", check.ok),
-    ):
-        if rule is None:
-            continue
-        for each, negated in _comparisons(rule.condition.tree):
-            value = as_number(each.limits[0].value)
-            if each.operator not in _ORDERED or value is None or (name and each.name != name) or _ahead(each):
-                continue
-            name, quantity = each.name, each.quantity
-            bad_above = (each.operator in (">", ">=")) is not negated
-            if css == "ok":
-                bad_above = not bad_above
-            if not any(line.value == value for line in lines):
-                kind = "warn" if css == "ok" else css
-                lines.append(Line(value, kind, word, show(each.limits[0].value, each.quantity), bad_above))
-    if name:
-        return name, quantity, lines
-    main = KINDS[check.probe.kind].main
-    return main, KINDS[check.probe.kind].values[main].quantity, []
-
-
-def _ahead(tree: Comparison) -> bool:
-    """A forecast is no line to draw: the number it is about is."""
-    return tree.function is not None and tree.function.call in ("full", "time_to")
-
-
-def _comparisons(tree: Tree, negated: bool = False) -> list[tuple[Comparison, bool]]:
-    if isinstance(tree, Comparison):
-        return [(tree, negated)]
-    if isinstance(tree, Truth):
-        return []
-    if isinstance(tree, Not):
-        return _comparisons(tree.inner, not negated)
-    return [found for part in tree.parts for found in _comparisons(part, negated)]
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -225,12 +181,12 @@ def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _picture(
     size: str, width: int, height: int, readings: Sequence[Judged], points: list[tuple[float, float]], lines: list[Line],
-    quantity: Quantity, since: float, until: float, fixes: Sequence[tuple[float, str]], zone: tzinfo,
+    quantity: Quantity, since: float, until: float, beside: Beside, zone: tzinfo, every_s: float,
 ) -> Picture:  # fmt: skip
     values = [value for _, value in points] + [line.value for line in lines]
-    high = _nice(max(values, default=1.0) * 1.08 or 1.0)
+    high = nice(max(values, default=1.0) * 1.08 or 1.0)
     low = min(0.0, min(values, default=0.0))
-    scale = _Scale(since, until, low, high, width - RIGHT - 44, height - FOOT)
+    scale = Scale(since, until, low, high, width - RIGHT - 44, height - FOOT)
     picture = Picture(size, width, height, left=LEFT, right=scale.right, base=scale.base)
     worse: float | None = None
     for line in lines:
@@ -246,30 +202,17 @@ def _picture(
     for value in (low, high):
         if all(abs(scale.y(value) - y) > 14 for _, y, _, _ in picture.limits):
             picture.y_labels.append((scale.y(value), show(value, quantity, high)))
-    picture.ticks.extend(_ticks(scale, zone, 5 if size == "wide" else 3))
+    picture.ticks.extend(ticks(scale, zone, 5 if size == "wide" else 3))
     _draw_line(picture, scale, points, quantity)
-    _draw_marks(picture, scale, readings, fixes, zone)
+    _draw_marks(picture, scale, readings, beside.fixes, zone)
+    picture.unseen = "".join(box(scale, span, TOP, scale.base) for span in _unseen(readings, every_s, until))
+    picture.windows = "".join(box(scale, span, TOP, scale.base) for span in beside.windows if span[0] < until)
+    picture.changes = dotted(scale, [at for at, _ in beside.changes])
+    picture.flips = flip_marks(scale, beside.flips)
     return picture if picture.path or picture.strips else Picture(size, width, height)
 
 
-def _nice(value: float) -> float:
-    if value <= 0:
-        return 1.0
-    unit = 10 ** math.floor(math.log10(value))
-    return next(step * unit for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * unit >= value * 0.999)
-
-
-def _ticks(scale: _Scale, zone: tzinfo, most: int) -> list[tuple[float, str]]:
-    length = scale.until - scale.since
-    step = next((each for each in _STEPS_S if length / each <= most), _STEPS_S[-1])
-    offset = (marks.local(scale.since, zone).utcoffset() or marks.local(0, zone) - marks.local(0, zone)).total_seconds()
-    first = math.ceil((scale.since + offset) / step) * step - offset
-    form = "%H:%M:%S" if step < 60 else "%H:%M"
-    times = [first + step * index for index in range(most + 1) if first + step * index <= scale.until]
-    return [(scale.x(at), f"{marks.local(at, zone):{form}}") for at in times]
-
-
-def _draw_line(picture: Picture, scale: _Scale, points: list[tuple[float, float]], quantity: Quantity) -> None:
+def _draw_line(picture: Picture, scale: Scale, points: list[tuple[float, float]], quantity: Quantity) -> None:
     """The line, broken where nothing was measured, and its last value."""
     gaps = [b - a for (a, _), (b, _) in pairwise(points)]
     usual = sorted(gaps)[len(gaps) // 2] if gaps else 0.0
@@ -285,7 +228,7 @@ def _draw_line(picture: Picture, scale: _Scale, points: list[tuple[float, float]
 
 
 def _draw_marks(
-    picture: Picture, scale: _Scale, readings: Sequence[Judged], fixes: Sequence[tuple[float, str]], zone: tzinfo
+    picture: Picture, scale: Scale, readings: Sequence[Judged], fixes: Sequence[tuple[float, str]], zone: tzinfo
 ) -> None:
     for start, end, state in _stretches(readings, scale.until):
         x = scale.x(start)
@@ -312,6 +255,13 @@ def _stretches(readings: Sequence[Judged], until: float) -> list[tuple[float, fl
     ]
     ends = [*(at for at, _ in starts[1:]), min(until, readings[-1].reading.at + 5.0)]
     return [(at, end, state) for (at, state), end in zip(starts, ends, strict=True)]
+
+
+def _unseen(readings: Sequence[Judged], every_s: float, until: float) -> list[tuple[float, float]]:
+    """Spans in which nobody saw, or could not: UNKNOWN readings, and pauses much longer than it is asked."""
+    found = [(at, end) for at, end, state in _stretches(readings, until) if state is State.UNKNOWN]
+    times = [each.reading.at for each in readings]
+    return found + [(a, b) for a, b in pairwise(times) if every_s and b - a > 3 * every_s + 5.0]
 
 
 def _strip(state: State, x: float, width: float, base: float) -> str:
@@ -341,7 +291,7 @@ def _words(
     name: str,
     quantity: Quantity,
     lines: Sequence[Line],
-    fixes: Sequence[tuple[float, str]],
+    beside: Beside,
     zone: tzinfo,
 ) -> str:
     """The chart for those who do not see it."""
@@ -354,6 +304,7 @@ def _words(
             turns.append(f"{each.verdict.state} at {marks.local(each.reading.at, zone):%H:%M:%S}")
         before = each.verdict.state
     told += turns[-8:]
-    told += [f"fix, {title}, at {marks.local(at, zone):%H:%M:%S}" for at, title in fixes]
+    told += [f"changed, {title}, at {marks.local(at, zone):%H:%M:%S}" for at, title in beside.changes]
+    told += [f"fix, {title}, at {marks.local(at, zone):%H:%M:%S}" for at, title in beside.fixes]
     _, shown, state, _ = _row(readings[-1], name, quantity)
     return "; ".join(told) + f"; now {shown or 'no value'}, {state}."

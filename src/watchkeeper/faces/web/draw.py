@@ -12,7 +12,8 @@ from typing import Any
 from watchkeeper.bootstrap.main import Application
 from watchkeeper.core.checks.values import State
 from watchkeeper.faces.web import marks
-from watchkeeper.services.history import Stretch, known_ok, per_day
+from watchkeeper.services.day_bars import Days, counted
+from watchkeeper.services.history import Stretch
 
 DAY_UNITS = 1440
 DAY_HEIGHT = 14
@@ -30,27 +31,36 @@ class Drawing:
     ticks: tuple[str, ...] = ()
     share: str = ""
 
+    @property
+    def known(self) -> bool:
+        """Whether anything was ever watched."""
+        return bool(self.paths)
+
 
 class _Kept:
-    """Drawings made a moment ago; the past changes only when a check flips."""
+    """Drawings made a moment ago; the past changes only when a check flips.
 
-    def __init__(self, fresh_s: float) -> None:
-        self._fresh_s = fresh_s
+    fresh_s: how old one may be at most; steady_s: at least so long one stays, however many checks flip.
+    """
+
+    def __init__(self, fresh_s: float, steady_s: float) -> None:
+        self._fresh_s, self._steady_s = fresh_s, steady_s
         self._lock = threading.Lock()
         self._kept: dict[object, tuple[float, object, Any]] = {}
 
     def get(self, name: object, version: object, make: Callable[[], Any]) -> Any:
         with self._lock:
             found = self._kept.get(name)
-            if found and found[1] == version and time.monotonic() - found[0] < self._fresh_s:
+            age = time.monotonic() - found[0] if found else 0.0
+            if found and (age < self._steady_s or (found[1] == version and age < self._fresh_s)):
                 return found[2]
             made = make()
-            self._kept = {key: value for key, value in self._kept.items() if key == name or len(self._kept) < 32}
+            self._kept = {key: value for key, value in self._kept.items() if key == name or len(self._kept) < 8}
             self._kept[name] = (time.monotonic(), version, made)
             return made
 
 
-_day, _traces = _Kept(20.0), _Kept(60.0)
+_day = _Kept(20.0, 2.0)
 
 
 def bar(state: State, x: float, width: float, height: int) -> str:
@@ -80,7 +90,7 @@ def bar(state: State, x: float, width: float, height: int) -> str:
 def day_line(app: Application, now: float, zone: tzinfo) -> Drawing:
     """The 24 hours that end with this four-hour watch, worst state of all services; right of the mark is the future."""
     version = (app.history.newest_flip(), app.holder.current.revision)
-    drawing: Drawing = _day.get("day", version, lambda: _draw_day(app, now, zone))
+    drawing: Drawing = _day.get(str(zone), version, lambda: _draw_day(app, now, zone))
     return drawing
 
 
@@ -126,49 +136,80 @@ def _day_words(stretches: Sequence[Stretch], now: float, zone: tzinfo) -> str:
 # ---- ninety days of a service --------------------------------------------------------------------------------------
 
 
+class _Traces:
+    """Drawn traces; each stays until its days or its share changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], tuple[Days, str, Drawing]] = {}
+
+    def all(self, app: Application, now: float, zone: tzinfo) -> dict[str, Drawing]:
+        """Of every service, by name."""
+        edges = day_edges(now, zone)
+        found: dict[str, Drawing] = {}
+        with self._lock:
+            for name, (days, share) in app.day_bars.of(edges, now).items():
+                shown = "" if share is None else percent(share)
+                kept = self._kept.get((str(zone), name))
+                if kept is None or kept[0] is not days or kept[1] != shown:
+                    if len(self._kept) > 20_000:
+                        self._kept.clear()
+                    kept = self._kept[str(zone), name] = (days, shown, trace(name, days, shown))
+                found[name] = kept[2]
+        return found
+
+
+_traces = _Traces()
+
+
 def traces(app: Application, now: float, zone: tzinfo) -> dict[str, Drawing]:
     """The 90-day trace of every service, by name."""
-    version = (app.history.newest_flip(), app.holder.current.revision)
-    drawn: dict[str, Drawing] = _traces.get("traces", version, lambda: _draw_traces(app, now, zone))
-    return drawn
+    return _traces.all(app, now, zone)
 
 
-def _draw_traces(app: Application, now: float, zone: tzinfo) -> dict[str, Drawing]:
+def day_edges(now: float, zone: tzinfo, days: int = TRACE_DAYS) -> tuple[float, ...]:
+    """The midnights of the last days, today's included, and the one to come."""
     today = marks.local(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    starts = [(today - timedelta(days=TRACE_DAYS - 1 - day)).timestamp() for day in range(TRACE_DAYS)]
-    days = list(zip(starts, [*starts[1:], now], strict=True))
-    groups = {name: [check.key for check in service.checks] for name, service in app.holder.current.services.items()}
-    found = app.history.worst(groups, starts[0], now)
-    return {name: trace(name, stretches, days) for name, stretches in found.items()}
+    return tuple((today - timedelta(days=days - 1 - day)).timestamp() for day in range(days + 1))
 
 
-def trace(name: str, stretches: Sequence[Stretch], days: Sequence[tuple[float, float]]) -> Drawing:
-    """One bar a day with its worst state; neighbouring days of one state are one path."""
-    states = per_day(stretches, days)
+def trace(name: str, days: Days, share: str) -> Drawing:
+    """One bar a day with its worst state; neighbouring days of one state are one path. share: of the known time."""
+    states = [
+        "maint" if day in days.planned else marks.css_class(state) if state else ""
+        for day, state in enumerate(days.states)
+    ]
     paths: dict[str, list[str]] = {}
     position = 0
     while position < len(states):
         state, start = states[position], position
-        while position < len(states) and states[position] is state:
+        while position < len(states) and states[position] == state:
             position += 1
-        if state is None:
-            continue
-        if state is State.OK:
-            paths.setdefault("ok", []).append(bar(state, start * 3, (position - start) * 3, TRACE_HEIGHT))
-        else:
-            width = 3 if state is State.UNKNOWN else (position - start) * 3
-            for day in range(start, position) if state is State.UNKNOWN else (start,):
-                paths.setdefault(marks.css_class(state), []).append(bar(state, day * 3, width, TRACE_HEIGHT))
-    share = known_ok(stretches)
-    shown = "" if share is None else percent(share)
-    counted = [f"{_WORD[s]} {states.count(s)}" for s in (State.CRIT, State.WARN, State.UNKNOWN) if s in states]
-    watched = sum(1 for state in states if state is not None)
-    told = f"{shown} of known time OK" if shown else "nothing known"
+        if state:
+            paths.setdefault(state, []).append(_days_bar(state, start * 3, (position - start) * 3))
+    watched = sum(1 for state in states if state)
+    told = f"{share} of known time OK" if share else "nothing known"
     label = f"{name}, {watched} {'day' if watched == 1 else 'days'} watched: {told}"
-    if counted:
-        label += "; days with " + ", ".join(counted)
-    drawn = tuple((key, "".join(paths[key])) for key in ("ok", "warn", "crit", "unknown") if key in paths)
-    return Drawing(drawn, label, (), shown)
+    words = [f"{word} {number}" for word, number in counted(days).items()]
+    if words:
+        label += "; days with " + ", ".join(words)
+    drawn = tuple((key, "".join(paths[key])) for key in ("ok", "warn", "crit", "unknown", "maint") if key in paths)
+    return Drawing(drawn, label, (), share)
+
+
+def _days_bar(state: str, x: int, width: int) -> str:
+    """Neighbouring days of one state. UNKNOWN is dashed, maintenance a short bar with its cap apart."""
+    box = f"M{x} {{}}h{width}v{{}}h-{width}z"
+    if state == "ok":
+        return box.format(21, 3)
+    if state == "warn":
+        return box.format(10, 14)
+    if state == "crit":
+        return box.format(0, 24)
+    if state == "maint":
+        return box.format(18, 6) + box.format(12, 3)
+    dash = f"h{width}v4h-{width}z"
+    return f"M{x} 2{dash}m0 7{dash}m0 7{dash}m0 6h{width}v2h-{width}z"
 
 
 def percent(share: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 
@@ -10,27 +12,60 @@ from watchkeeper.bootstrap.main import Application, application
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.checks.values import State
 from watchkeeper.core.errors import NotFound
+from watchkeeper.core.incidents.rules import check_name
+from watchkeeper.core.incidents.severity import LEVELS
 from watchkeeper.core.incidents.values import Event, Incident, Status
+from watchkeeper.core.inventory.values import Response
 from watchkeeper.core.notifications import Attempt, Notification
 from watchkeeper.core.runs.values import Run, RunState
 from watchkeeper.faces.web import chart, incident_around, pages, runs, track
 from watchkeeper.services.windows.muting import incident_among
 
 PAGE = 50
+LOOK, MOST_LOOKS = 200, 10
 UNMOVED = frozenset({RunState.READY, RunState.PARKED, RunState.FAILED, RunState.UNPROVEN, RunState.CANCELLED})
 PARTS = ("top", "needs", "readings", "around", "run", "side", "records", "timeline", "told")
 
 
 @pages.page
 def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """Open first, then what was closed, newest first."""
+    """Open first, then what was closed, newest first. q: words; severity; before: a number to go on from."""
     app = application()
     base = pages.shared(app, "incidents")
-    base["lines"] = [(each, incident_around.response_of(each, base["now_at"])) for each in base["now"].incidents]
-    before = runs.whole_number(request.GET.get("before"))
-    closed = app.incidents.newest(Status.CLOSED, PAGE, before)
-    more = closed[-1].id if len(closed) == PAGE else None
-    return pages.render(request, "incidents.html", base | {"closed": closed, "more": more, "before": before})
+    asked = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "severity")}
+    base["lines"] = [
+        (each, incident_around.response_of(each, base["now_at"]))
+        for each in base["now"].incidents
+        if _fits(each, asked)
+    ]
+    closed, more = _closed(app, asked, runs.whole_number(request.GET.get("before")))
+    query = urlencode({name: value for name, value in asked.items() if value})
+    context = {"closed": closed, "more": more, "before": request.GET.get("before"), "asked": asked, "query": query}
+    return pages.render(request, "incidents.html", base | context | {"levels": LEVELS})
+
+
+def _closed(app: Application, asked: Mapping[str, str], before: int | None) -> tuple[list[Incident], int | None]:
+    """(at most a page of closed incidents that fit, the number to go on from)."""
+    found: list[Incident] = []
+    for _ in range(MOST_LOOKS):
+        some = app.incidents.newest(Status.CLOSED, LOOK, before)
+        for each in some:
+            before = each.id
+            if _fits(each, asked):
+                found.append(each)
+                if len(found) == PAGE:
+                    return found, before
+        if len(some) < LOOK:
+            return found, None
+    return found, before
+
+
+def _fits(each: Incident, asked: Mapping[str, str]) -> bool:
+    if asked["severity"] and each.severity != asked["severity"]:
+        return False
+    checks = " ".join(held.check for held in each.checks)
+    whole = f"{each.id} {each.service} {each.host or ''} {each.title} {each.owner} {checks}".casefold()
+    return all(word in whole for word in asked["q"].casefold().split())
 
 
 @pages.page
@@ -80,12 +115,21 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
         "held": [each.service.name for each in base["now"].services if each.held_under == number],
         "muted": incident_among(base["now"].muted, app.holder.current, incident) if is_open else None,
         "service": app.holder.current.services.get(incident.service),
-        "charts": chart.of_incident(app, incident, run, base["zone"], base["now_at"]),
+        "charts": chart.of_incident(app, incident, run, suspects, base["zone"], base["now_at"]),
     }
     context |= incident_around.around(app, incident)
+    context["answers"] = answers(app, incident) if is_open else []
     context["steps"] = runs.steps_of(app, run) if run else []
     context["proved"] = app.quarantines.shown_for(run).words if run else ""
     return context | {"versions": _versions(context)}
+
+
+def answers(app: Application, incident: Incident) -> list[Response]:
+    """The responses of its service that answer one of its failing checks, the most specific first."""
+    service = app.holder.current.services.get(incident.service)
+    names = {check_name(held.check) for held in incident.checks}
+    found = [each for each in (service.respond if service else ()) if not each.to or names & set(each.to)]
+    return sorted(found, key=lambda each: not each.to)
 
 
 def _versions(context: dict[str, Any]) -> dict[str, str]:

@@ -14,10 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+from django.conf import settings
+
 from watchkeeper.bootstrap.main import application
 from watchkeeper.core.errors import WatchkeeperError
-from watchkeeper.faces.web.guard import HEADERS, is_loopback
+from watchkeeper.faces.web.guard import HEADERS, is_allowed
 from watchkeeper.faces.web.runs import plain
+from watchkeeper.identity.callers import Asked
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -129,11 +132,17 @@ class Live:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        status, sentence = await self._may(headers)
+        status, sentence = await self._may(headers, nudges=step is None)
         if status != 200:
             await _refuse(send, status, sentence)
             return
-        events = self._lines(int(step[1]), int(step[2]), _offset(scope, headers), send) if step else self._nudges(send)
+
+        async def still() -> bool:
+            """Whether the session is not over; asked every now and then, since a stream may be open for days."""
+            return (await self._may(headers, nudges=step is None, more=False))[0] == 200
+
+        offset = _offset(scope, headers)
+        events = self._lines(int(step[1]), int(step[2]), offset, send, still) if step else self._nudges(send, still)
         self._viewers += 1
         try:
             await _begin(send)
@@ -142,32 +151,44 @@ class Live:
         finally:
             self._viewers -= 1
 
-    async def _may(self, headers: dict[str, str]) -> tuple[int, str]:
+    async def _may(self, headers: dict[str, str], nudges: bool, more: bool = True) -> tuple[int, str]:
         way = headers.get("x-watchkeeper-way", "tcp")
-        if way != "unix" and not is_loopback(headers.get("host", "")):
-            return 400, "This page answers to 127.0.0.1 and localhost only."
-        if self._viewers >= MOST_VIEWERS:
+        if way == "tcp" and not is_allowed(headers.get("host", ""), "/live"):
+            return 400, "This page answers to its own addresses only."
+        if more and self._viewers >= MOST_VIEWERS:
             return 503, f"{MOST_VIEWERS} live views are open already. Close some."
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _known, way, headers.get("cookie", ""))
+        peer, cookie = headers.get("x-watchkeeper-peer", ""), headers.get("cookie", "")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _known, way, peer, cookie, nudges)
 
-    async def _nudges(self, send: Send) -> None:
+    async def _nudges(self, send: Send, still: Callable[[], Awaitable[bool]]) -> None:
         """A nudge at once (the page may be older than the stream), then one per change."""
         if self._pulse is None:
             self._pulse = Pulse(self._threads)
         pulse = self._pulse
         pulse.join()
+        asked_at, changed = time.monotonic(), True
         try:
             while True:
-                await _event(send, event="nudge", data=(pulse.seen or "0",))
-                while not await pulse.wait(HEARTBEAT_S):
+                if changed:
+                    await _event(send, event="nudge", data=(pulse.seen or "0",))
+                else:
                     await _body(send, b": still here\n\n")
+                changed = await pulse.wait(HEARTBEAT_S)
+                if time.monotonic() - asked_at > HEARTBEAT_S:
+                    asked_at = time.monotonic()
+                    if not await still():
+                        return
         finally:
             pulse.leave()
 
-    async def _lines(self, run: int, step: int, offset: int, send: Send) -> None:
+    async def _lines(self, run: int, step: int, offset: int, send: Send, still: Callable[[], Awaitable[bool]]) -> None:
         """Lines appended to the output of a step, each event named by the byte behind it."""
-        quiet_since = time.monotonic()
+        quiet_since = asked_at = time.monotonic()
         while True:
+            if time.monotonic() - asked_at > HEARTBEAT_S:
+                asked_at = time.monotonic()
+                if not await still():
+                    return
             try:
                 data, following, done = await self._tail.read(run, step, offset)
             except WatchkeeperError as error:
@@ -188,17 +209,29 @@ class Live:
                 quiet_since = time.monotonic()
 
 
-def _known(way: str, cookie: str) -> tuple[int, str]:
+def _known(way: str, peer: str, cookie: str, nudges: bool) -> tuple[int, str]:
+    """Whether this browser may listen, as (status, sentence). nudges: they tell nothing, so a wall may have them."""
     app = application()
     try:
-        cookies = {name: morsel.value for name, morsel in SimpleCookie(cookie).items()}
-    except CookieError:
-        cookies = {}
-    try:
-        app.door.caller(way, cookies, {}, app.holder.current.sample)
+        if way == "tcp":
+            key = _session_key(cookie)
+            if nudges and app.walls.is_wall_cookie(key):
+                return 200, ""
+            app.door.visiting_by_cookie(key)
+        else:
+            app.door.calling(Asked(way, int(peer) if peer.isdigit() else None))
     except WatchkeeperError as error:
         return 403, str(error)
     return 200, ""
+
+
+def _session_key(cookie: str) -> str:
+    """The value of our session cookie in a Cookie header; "" without one."""
+    try:
+        kept = SimpleCookie(cookie).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        kept = None
+    return kept.value[:200] if kept is not None else ""
 
 
 def _offset(scope: Scope, headers: dict[str, str]) -> int:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from watchkeeper.bootstrap.main import Application, application
 from watchkeeper.core.actors import Actor
-from watchkeeper.core.errors import WatchkeeperError
+from watchkeeper.core.errors import Forbidden, WatchkeeperError
 from watchkeeper.core.log.writing import (
     FIELDS,
     LARGEST_FILE,
@@ -152,7 +152,8 @@ def _form(
         "lines": [{"name": name, "label": label, "text": values.get(name, "")} for name, label in FIELDS.items()],
         "lines_open": any(values.get(name) for name in FIELDS),
     }  # fmt: skip
-    return pages.render(request, "entry_form.html", pages.shared(app, "log") | context, 400 if error else 200)
+    status = 200 if error is None else 403 if isinstance(error, Forbidden) else 400
+    return pages.render(request, "entry_form.html", pages.shared(app, "log") | context, status)
 
 
 def _choice(name: str, label: str, words: list[str], chosen: str) -> dict[str, Any]:

@@ -115,6 +115,18 @@ def size(value: float | None) -> str:
 
 
 @register.filter
+def bytes_long(text: str) -> int:
+    """How many bytes a text is as it is sent."""
+    return len(text.encode())
+
+
+@register.filter
+def after_slash(key: str) -> str:
+    """The name of a check on its service's page: its key without the service."""
+    return key.partition("/")[2]
+
+
+@register.filter
 def short(digest: str) -> str:
     """The first twelve digits of a digest."""
     return digest[:12]
@@ -153,8 +165,8 @@ def local(at: float, zone: tzinfo) -> datetime:
 
 @register.simple_tag(takes_context=True)
 def at(context: template.Context, value: float | None, form: str = "seconds") -> SafeString:
-    """A `<time>` in the team's zone. form: ``seconds``, ``minutes``, ``day`` (the same), or ``clock``
-    (never the day). A time of another day says which."""
+    """A `<time>` in the viewer's zone, the team's as its title where that is another. form: ``seconds``, ``minutes``,
+    ``day`` (the same), or ``clock`` (never the day). A time of another day says which."""
     if value is None:
         return SafeString("")
     zone = context.get("zone") or ZoneInfo("UTC")
@@ -162,7 +174,12 @@ def at(context: template.Context, value: float | None, form: str = "seconds") ->
     text = f"{moment:%H:%M:%S}" if form == "seconds" else f"{moment:%H:%M}"
     if moment.date() != today and form != "clock":
         text = f"{moment:%a} {moment.day} {moment:%b} {text}"
-    return format_html('<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), text)
+    whole, team = moment.isoformat(timespec="seconds"), context.get("team_zone")
+    if team is None:
+        return format_html('<time datetime="{}">{}</time>', whole, text)
+    there = local(value, team)
+    title = f"{there:%a} {there.day} {there:%b %H:%M:%S} {there.tzname() or ''}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', whole, title, text)
 
 
 _NOUNS = re.compile(r"\bIncident (\d+)|\(the oldest (\d+)\)|\bthe oldest \((\d+)\)|(\d+|[Oo]ne) steps? waits? for you")

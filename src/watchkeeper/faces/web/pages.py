@@ -11,18 +11,22 @@ from collections.abc import Callable
 from datetime import tzinfo
 from functools import wraps
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
+from django.utils.html import escape
 
 from watchkeeper.bootstrap.main import Application, application
 from watchkeeper.core import times
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.checks.values import State
-from watchkeeper.core.errors import Forbidden, WatchkeeperError
+from watchkeeper.core.errors import Forbidden, NeedsFactor, WatchkeeperError
 from watchkeeper.core.windows import muted_line
 from watchkeeper.faces.web import draw, marks
+from watchkeeper.faces.web.viewer import asked_at, looking, viewer
+from watchkeeper.identity import signing_in
 from watchkeeper.services.status import Now
 
 log = logging.getLogger(__name__)
@@ -52,6 +56,11 @@ class _Look:
             self._kept = (app, revision, moment, now)
             return now
 
+    def forget(self) -> None:
+        """Look anew at the next call, whatever the time."""
+        with self._lock:
+            self._kept = None
+
 
 look = _Look()
 
@@ -60,10 +69,8 @@ look = _Look()
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The person behind this request; raises `Forbidden` without the cookie of a one-time link."""
-    app = application()
-    way = str(request.META.get("HTTP_X_WATCHKEEPER_WAY", "tcp"))
-    return app.door.caller(way, request.COOKIES, {}, app.holder.current.sample).actor
+    """The person behind this request, by the session of his browser. Raises `Forbidden`."""
+    return application().door.caller(request).actor
 
 
 def page(view: View) -> View:
@@ -101,16 +108,20 @@ def act(view: View) -> View:
 def _answered(
     request: HttpRequest, view: View, actor: Actor, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> HttpResponse:
-    try:
-        return view(request, actor, *arguments, **named)
-    except WatchkeeperError as error:
-        return told(request, error)
-    except Exception:
-        log.exception("%s %s failed", request.method, request.path)
-        sentence = f"The page {request.path[:200]} could not be made: a fault of watchkeeper itself."
-        return told(
-            request, WatchkeeperError(sentence, "The trace is in the output of wk up; wk status still works."), 500
-        )
+    with looking(request, actor.name):
+        try:
+            return view(request, actor, *arguments, **named)
+        except NeedsFactor as error:
+            return factor_asked(request, error)
+        except WatchkeeperError as error:
+            if isinstance(error, Forbidden):
+                application().audit.refused_act(actor, f"{request.method} {request.path[:150]}", error)
+            return told(request, error)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            sentence = f"The page {request.path[:200]} could not be made: a fault of watchkeeper itself."
+            hint = "The trace is in the output of wk up; wk status still works."
+            return told(request, WatchkeeperError(sentence, hint), 500)
 
 
 def go(address: str) -> HttpResponse:
@@ -120,12 +131,22 @@ def go(address: str) -> HttpResponse:
     return answer
 
 
+def quoted(name: str) -> str:
+    """A name as one part of an address of ours."""
+    return quote(name, safe="")
+
+
+def path_quoted(path: str) -> str:
+    """The path of a file as parts of an address of ours."""
+    return quote(path, safe="/")
+
+
 # ---- what every page shares ----------------------------------------------------------------------------------------------
 
 
 def zone_of(app: Application) -> tzinfo:
-    """The team's time zone; UTC when its name is not known here."""
-    return times.zone_of(app.holder.current.team.timezone)
+    """The viewer's time zone, else the team's; UTC when its name is not known here."""
+    return times.zone_of(viewer().zone or app.holder.current.team.timezone)
 
 
 def shared(app: Application, active: str = "", seen: Now | None = None) -> dict[str, Any]:
@@ -137,11 +158,18 @@ def shared(app: Application, active: str = "", seen: Now | None = None) -> dict[
     here = marks.local(now.at, zone)
     day, title = draw.day_line(app, now.at, zone), title_of(now)
     late = ",".join(f"{each.id}.{each.tries}.{each.position}" for each in now.undelivered)
+    own = bool(viewer().zone) and viewer().zone != app.holder.current.team.timezone
     return {
+        "who": viewer().name,
+        "theme": viewer().theme,
+        "single_keys": viewer().single_keys,
+        "team_zone": times.zone_of(app.holder.current.team.timezone) if own else None,
+        "nobody_yet": not app.accounts.any_person(),
         "now": now,
         "now_at": now.at,
         "zone": zone,
         "zone_name": here.tzname() or "UTC",
+        "team_zone_name": marks.local(now.at, times.zone_of(app.holder.current.team.timezone)).tzname() or "UTC",
         "muted_line": muted_line(now.muted),
         "today": f"{here:%a} {here.day} {here:%b}",
         "team": now.inventory.team.name,
@@ -189,21 +217,33 @@ def render(request: HttpRequest, template: str, context: dict[str, Any], status:
 
 
 class Kept:
-    """A whole page made once for all viewers of one look; each gets it with a form token of his own."""
+    """A whole page made once for all viewers of one look who read the same clock.
+
+    What is a viewer's own (his name, theme and keys, his form token) stands in it as blanks, filled for each.
+    """
 
     def __init__(self, template: str) -> None:
         self._template = template
         self._lock = threading.Lock()
-        self._made: tuple[Now, str] | None = None
-        self._blank = secrets.token_hex(24)
+        self._made: dict[tuple[str, bool], tuple[Now, str]] = {}
+        self._blank = {name: f"blank-{secrets.token_hex(12)}" for name in ("csrf_token", "who", "theme", "single_keys")}
 
     def answer(self, request: HttpRequest, now: Now, make: Callable[[], dict[str, Any]]) -> HttpResponse:
         """The page of this look; `make` gives its context when nobody has asked for it yet."""
+        seer = viewer()
+        key = (seer.zone, bool(seer.name))
         with self._lock:
-            if self._made is None or self._made[0] is not now:
-                self._made = (now, render_to_string(self._template, make() | {"csrf_token": self._blank}))
-            text = self._made[1]
-        return HttpResponse(text.replace(self._blank, get_token(request)))
+            kept = self._made.get(key)
+            if kept is None or kept[0] is not now:
+                context = make() | self._blank | {"who": self._blank["who"] if seer.name else ""}
+                self._made = {each: made for each, made in self._made.items() if made[0] is now}
+                kept = self._made[key] = (now, render_to_string(self._template, context))
+            text = kept[1]
+        own = {"csrf_token": get_token(request), "who": escape(seer.name), "theme": seer.theme}
+        own["single_keys"] = str(seer.single_keys)
+        for name, value in own.items():
+            text = text.replace(self._blank[name], str(value))
+        return HttpResponse(text)
 
 
 def fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
@@ -224,17 +264,35 @@ def version_of(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
-def door(request: HttpRequest, error: Forbidden) -> HttpResponse:
-    """The refusal, with the way in. It tells nothing about the team."""
+def door(request: HttpRequest, error: Forbidden, again: str = "") -> HttpResponse:
+    """The refusal, with the way in. It tells nothing about the team.
+
+    A stranger at a page is led to the sign-in once somebody has an account. again: where the refusal itself leads.
+    """
+    looks = request.method in ("GET", "HEAD") and "HX-Request" not in request.headers
+    wanted = signing_in.own(request.get_full_path()) if looks and request.path != "/enter" else "/"
+    people = application().accounts.any_person()
     # A link followed from another site comes without the strict cookie; followed once more from here it has it.
-    again = "/" + request.path.lstrip("/\\") if request.method in ("GET", "HEAD") and request.path != "/enter" else "/"
-    return render(request, "door.html", {"error": error, "again": again}, 403)
+    elsewhere = looks and not again and request.headers.get("Sec-Fetch-Site", "") == "cross-site"
+    to_sign_in = people and looks and not again and not elsewhere and request.path != "/enter"
+    if to_sign_in and not request.user.is_authenticated:
+        return go(f"/account/sign-in?{urlencode({'next': wanted})}")
+    context = {"error": error, "again": again or wanted, "people": people, "elsewhere": elsewhere}
+    return render(request, "door.html", context, 403)
+
+
+def factor_asked(request: HttpRequest, error: NeedsFactor) -> HttpResponse:
+    """Ask for the second factor, then come back to where the button is: it is pressed again, with what it shows then."""
+    if not request.user.is_authenticated:
+        return told(request, error)
+    return go(f"/account/again?{urlencode({'next': asked_at(request)})}")
 
 
 def told(request: HttpRequest, error: WatchkeeperError, status: int = 0) -> HttpResponse:
     """A failure as a page: what failed, and the next step."""
-    context = shared(application()) | {"error": error}
-    return render(request, "told.html", context, status or STATUS_OF_KIND.get(error.kind, 400))
+    with looking(request, viewer().name):
+        context = shared(application()) | {"error": error, "hint": application().access.hint(error)}
+        return render(request, "told.html", context, status or STATUS_OF_KIND.get(error.kind, 400))
 
 
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -243,7 +301,8 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
         "This form was not sent by a page of this watchkeeper, or the page is older than your visit. Nothing was done.",
         "Go back, load the page again, and send it once more.",
     )
-    return render(request, "door.html", {"error": error, "again": "/"}, 403)
+    people = application().accounts.any_person()
+    return render(request, "door.html", {"error": error, "again": "/", "people": people}, 403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

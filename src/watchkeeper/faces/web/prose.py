@@ -1,16 +1,25 @@
-"""The Markdown of log entries as a page shows it: paragraphs, lists, commands. Everything stays text.
+"""Markdown as a page shows it. Everything stays text: no markup that somebody wrote is ever passed on, no address becomes a
+link, nothing is loaded.
 
-No markup of the entry is ever passed on: what is not understood is shown as it is written.
+Entries of the log (`prose`) are read by a few rules of their own; a whole document (`document`) by markdown-it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+LONGEST = 300_000
+"""Of a longer document the rest is not rendered; its text as it is written is shown beside it."""
 _FENCED = re.compile(r"(?ms)^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[ \t]*$")
 _CODE = re.compile(r"(`+)(.+?)\1(?!`)")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!<>|])")
@@ -86,3 +95,90 @@ def _words(text: str) -> SafeString:
 
 def _joined(form: str, parts: Iterable[SafeString]) -> SafeString:
     return format_html_join("", form, ((part,) for part in parts))
+
+
+# ---- whole documents -----------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def document(text: str) -> SafeString:
+    """A whole document. Raw HTML is shown as text, of a link its words and its address, of an image that there is one.
+
+    Headings begin at the third level: the page has the first two.
+    """
+    return SafeString(_reader().render(text[:LONGEST]))  # html is off, and our rules below escape the rest
+
+
+@lru_cache(maxsize=1)
+def _reader() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
+    for name, rule in _RULES.items():
+        reader.add_render_rule(name, rule)
+    return reader
+
+
+def _text(text: str) -> str:
+    return format_html("{}", text)
+
+
+def _pre(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    block = '<pre class="out" tabindex="0" role="group" aria-label="Exact text">{}</pre>\n'
+    return format_html(block, tokens[index].content.rstrip("\n"))
+
+
+def _heading(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    level = min(int(tokens[index].tag[1]) + 2, 6)
+    return f"<h{level}>" if tokens[index].nesting == 1 else f"</h{level}>\n"
+
+
+def _no_image(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return _text(f"[image: {tokens[index].content or 'without words'}, {_address(tokens[index], 'src')}]")
+
+
+def _address(token: Token, name: str) -> str:
+    return str(token.attrGet(name) or "")[:300]
+
+
+def _link_open(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return ""
+
+
+def _link_close(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """The address behind the words of a link, unless they are the same."""
+    depth, words = 0, ""
+    for before in range(index - 1, -1, -1):
+        token = tokens[before]
+        depth += token.type == "link_close"
+        if token.type == "link_open":
+            if depth == 0:
+                address = _address(token, "href")
+                return "" if address == words else _text(f" ({address})")
+            depth -= 1
+        words = token.content + words
+    return ""
+
+
+def _begin_table(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return '<div class="rows" tabindex="0" role="group" aria-label="Table"><table>\n'
+
+
+def _end_table(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return "</table></div>\n"
+
+
+def _cell(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """Without the style that says how a column is set: the policy of our pages allows none."""
+    return '<th scope="col">' if tokens[index].tag == "th" else "<td>"
+
+
+def _list(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return f'<{tokens[index].tag} class="prose">\n'
+
+
+_RULES: dict[str, Any] = {
+    "fence": _pre, "code_block": _pre, "heading_open": _heading, "heading_close": _heading, "image": _no_image,
+    "link_open": _link_open, "link_close": _link_close, "table_open": _begin_table, "table_close": _end_table, "th_open": _cell,
+    "td_open": _cell, "bullet_list_open": _list, "ordered_list_open": _list,
+}  # fmt: skip

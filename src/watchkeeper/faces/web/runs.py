@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 
@@ -17,9 +19,10 @@ from watchkeeper.faces.web import pages, track
 from watchkeeper.services.runs import not_through
 
 PAGE = 50
+LOOK, MOST_LOOKS = 200, 10
 SHOWN_BYTES = 24_000
 SHOWN_LINES = 500
-PARTS = ("top", "needs", "steps")
+PARTS = ("top", "needs", "steps", "timeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,44 @@ def whole_number(text: str | None) -> int | None:
 
 @pages.page
 def all_of_them(request: HttpRequest, actor: Actor) -> HttpResponse:
-    """Newest first."""
+    """Newest first. q: words; state: a state, ``open`` or ``ended``; service; before: a number to go on from."""
     app = application()
-    return pages.render(request, "runs.html", pages.shared(app, "runs") | {"runs": app.runs.newest(limit=PAGE)})
+    asked = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "state", "service")}
+    found, more = _filtered(app, asked, whole_number(request.GET.get("before")))
+    context = {
+        "runs": found, "asked": asked, "more": more, "states": [state.value for state in RunState],
+        "services": sorted(app.holder.current.services),
+        "query": urlencode({name: value for name, value in asked.items() if value}),
+    }  # fmt: skip
+    return pages.render(request, "runs.html", pages.shared(app, "runs") | context)
+
+
+def _filtered(app: Application, asked: Mapping[str, str], before: int | None) -> tuple[list[Run], int | None]:
+    """(at most a page of runs that fit, the number to go on from); looks at so many at most in one go."""
+    found: list[Run] = []
+    for _ in range(MOST_LOOKS):
+        some = app.runs.newest(active=asked["state"] == "open", limit=LOOK, before=before)
+        for run in some:
+            before = run.id
+            if _fits(run, asked):
+                found.append(run)
+                if len(found) == PAGE:
+                    return found, before
+        if len(some) < LOOK:
+            return found, None
+    return found, before
+
+
+def _fits(run: Run, asked: Mapping[str, str]) -> bool:
+    state = asked["state"]
+    if asked["service"] and run.plan.service != asked["service"]:
+        return False
+    if state == "ended" and run.state not in ENDED:
+        return False
+    if state not in ("", "open", "ended") and run.state.value != state:
+        return False
+    whole = f"{run.id} {run.plan.runbook} {run.plan.service} {run.actor} {run.mode} {run.message}".casefold()
+    return all(word in whole for word in asked["q"].casefold().split())
 
 
 @pages.page
@@ -146,9 +184,33 @@ def _whole(app: Application, number: int) -> dict[str, Any]:
         "run": run, "touches": line(run.blast_radius), "steps": steps_of(app, run), "waiting": waiting,
         "decided": decided, "stations": stations,
         "ended": run.state in ENDED, "resumable": resumable(run),
+        "again": again_of(run), "undoes": [run.steps[row] for row in plan_undo(run).rows], "events": _events(app, run),
         "undoable": run.state in ENDED and run.undo is None and bool(plan_undo(run).rows),
-        "versions": {"top": moved, "steps": moved, "needs": pages.version_of(asked)},
+        "versions": {"top": moved, "steps": moved, "timeline": moved, "needs": pages.version_of(asked)},
     }  # fmt: skip
+
+
+def again_of(run: Run) -> str:
+    """The address of the plan that would do the same once more; nothing runs from here."""
+    asked = [("service", run.plan.service)] if run.plan.service else []
+    asked += [(f"param.{name}", value) for name, value in run.plan.params.items()]
+    return f"/runbooks/{pages.path_quoted(run.plan.runbook)}/plan?{urlencode(asked)}"
+
+
+def _events(app: Application, run: Run) -> list[tuple[float, str, str]]:
+    """(time, what, by whom) of the run, oldest first: its making, its steps, its end."""
+    found = [(run.created_at, "The plan was frozen", run.actor)]
+    for step in run.steps:
+        if step.started_at is not None:
+            found.append((step.started_at, f"Step {step.index + 1} began on {step.plan.host}", step.decided_by))
+        if step.ended_at is not None:
+            code = "" if step.exit_code is None else f", exit {step.exit_code}"
+            found.append((step.ended_at, f"Step {step.index + 1} ended: {step.state}{code}", ""))
+    if run.undo is not None:
+        found.append((run.undo.begun_at, f"Undo: {run.undo.why}", ""))
+    if run.ended_at is not None:
+        found.append((run.ended_at, f"The run ended: {run.state}", ""))
+    return sorted(found, key=lambda each: each[0])
 
 
 def resumable(run: Run) -> bool:
@@ -161,7 +223,7 @@ def resumable(run: Run) -> bool:
 
 @pages.page
 def output(request: HttpRequest, actor: Actor, number: int, index: int) -> HttpResponse:
-    """The whole output of a step as plain text, never as anything a browser would run."""
+    """The whole output of a step as plain text, never as anything a browser would run. download: as a file."""
     parts, offset = [], 0
     while offset < 70_000_000:
         data, offset, done = application().runs.output(number, index, offset)
@@ -169,7 +231,8 @@ def output(request: HttpRequest, actor: Actor, number: int, index: int) -> HttpR
         if done or not data:
             break
     answer = HttpResponse(b"".join(parts), content_type="text/plain; charset=utf-8")
-    answer["Content-Disposition"] = f'inline; filename="run-{number}-step-{index + 1}.txt"'
+    how = "attachment" if request.GET.get("download") else "inline"
+    answer["Content-Disposition"] = f'{how}; filename="run-{number}-step-{index + 1}.txt"'
     return answer
 
 

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed, assert_at_all
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.changes import KINDS, TOLD_KINDS, Change, relations
 from watchkeeper.core.checks.values import Value
-from watchkeeper.core.errors import Forbidden, NotFound, Usage
+from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.log.values import Draft
+from watchkeeper.services.access import on_either
 from watchkeeper.services.changes.commits import OpsCommits, ServiceCommits
 from watchkeeper.services.changes.configuration import Configuration
 from watchkeeper.services.changes.images import Images
@@ -123,10 +125,8 @@ class Changes:
 
         The same key again gives the change that is known already. Raises `Usage`, `NotFound` or `Forbidden`.
         """
-        if actor.is_person:  # a script is an agent and may note what it did; a viewer only looks
-            assert_role(actor, "operator", "tell of a change")
-        elif actor.kind != "agent":
-            raise Forbidden(f"{actor.name} does not tell of changes.")
+        assert_at_all(actor, "changes.tell")
+        assert_allowed(actor, "changes.tell", *on_either(self._holder.current, told.service, told.host))
         change = self._checked(actor, told)
 
         def work(session: Session) -> Change:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.checks.values import State
 from watchkeeper.core.delivery.channels import health_of
 from watchkeeper.core.errors import Locked, NotFound, Usage
@@ -83,7 +84,7 @@ class ChannelTests:
 
     def send(self, actor: Actor, name: str = "") -> list[Outcome]:
         """To one channel, or to all. Raises `Forbidden`, `NotFound`, `Usage` without channels, `Locked` when too soon."""
-        assert_role(actor, "operator", "send a test message")
+        assert_allowed(actor, "channels.test")
         channels = self._named(name)
         sent = self._store.write(lambda session: [self._put(session, each, actor) for each in channels])
         return [self._ended(notification, channel) for notification, channel in zip(sent, channels, strict=True)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_at_all
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.checks.values import Value
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.incidents.severity import LEVELS, graded
@@ -23,10 +24,10 @@ class Acts(Proof):
 
     def acknowledge(self, number: int, actor: Actor) -> Incident:
         """A person has it: pages stop repeating, and responses fall back to propose."""
-        person(actor, "acknowledge an incident")
+        assert_at_all(actor, "incidents.acknowledge")
 
         def work(session: Session) -> Incident:
-            incident = open_one(session, number)
+            incident = self._may(actor, "incidents.acknowledge", open_one(session, number))
             now = self._clock()
             changed = replace(
                 incident, acknowledged_at=now, acknowledged_by=actor.name, owner=incident.owner or actor.name
@@ -39,13 +40,14 @@ class Acts(Proof):
 
     def note(self, number: int, actor: Actor, text: str) -> Incident:
         """Add a note to the timeline, also of a closed incident."""
+        assert_at_all(actor, "incidents.note")
         if not text.strip():
             raise Usage(
                 "The note is empty.", 'Write it behind the number: wk incidents note 12 "restarted the router".'
             )
 
         def work(session: Session) -> Incident:
-            incident = session.incident(number)
+            incident = self._may(actor, "incidents.note", session.incident(number))
             session.add_event(Event(0, number, self._clock(), "note", actor.name, text.strip()[:10_000]))
             return incident
 
@@ -53,9 +55,10 @@ class Acts(Proof):
 
     def escalate(self, number: int, actor: Actor, reason: str = "") -> Incident:
         """Tell the people of the escalation list now, again if need be."""
+        assert_at_all(actor, "incidents.escalate")
 
         def work(session: Session) -> Incident:
-            incident = open_one(session, number)
+            incident = self._may(actor, "incidents.escalate", open_one(session, number))
             now = self._clock()
             session.save_incident(replace(incident, escalated_at=None))
             why = reason.strip() or f"{actor.name} asked for help at {utc_text(now)}"
@@ -66,7 +69,7 @@ class Acts(Proof):
 
     def close_unproven(self, number: int, actor: Actor, reason: str) -> Incident:
         """A person closes without proof; counted as unproven. Refused while a changing step is at work."""
-        person(actor, "close an incident without proof")
+        assert_at_all(actor, "incidents.close")
         if not reason.strip():
             raise Usage(
                 f"Incident {number} is not proven, so closing it needs a reason.",
@@ -74,7 +77,7 @@ class Acts(Proof):
             )
 
         def work(session: Session) -> Incident:
-            incident = open_one(session, number)
+            incident = self._may(actor, "incidents.close", open_one(session, number))
             runs = session.runs(incident=number, limit=50)
             busy = next((run for run in runs if run.state is RunState.RUNNING), None)
             if busy is not None:
@@ -88,11 +91,11 @@ class Acts(Proof):
 
     def assign(self, number: int, actor: Actor, owner: str = "") -> Incident:
         """Say who has it: another, or the caller (`owner` empty). Also of a closed one, for what is left to do."""
-        person(actor, "say who has an incident")
+        assert_at_all(actor, "incidents.assign")
         name = one_line(owner, LONGEST_NAME, "The owner") if owner.strip() else actor.name
 
         def work(session: Session) -> Incident:
-            incident = session.incident(number)
+            incident = self._may(actor, "incidents.assign", session.incident(number))
             if incident.owner == name:
                 return incident
             changed = replace(incident, owner=name)
@@ -106,13 +109,13 @@ class Acts(Proof):
 
     def set_severity(self, number: int, actor: Actor, severity: str, reason: str) -> Incident:
         """A person knows better than the policy, and says why. The time to answer follows the new severity."""
-        person(actor, "change a severity")
+        assert_at_all(actor, "incidents.severity")
         if severity not in LEVELS:
             raise Usage(f"A severity is one of {', '.join(LEVELS)}, not {severity[:20]!r}.", "P1 is the most urgent.")
         why = one_line(reason, 500, "The reason")
 
         def work(session: Session) -> Incident:
-            incident = open_one(session, number)
+            incident = self._may(actor, "incidents.severity", open_one(session, number))
             level: Severity = next(each for each in LEVELS if each == severity)
             changed = graded(
                 replace(incident, severity=level, severity_by=actor.name), self._holder.current, self._clock()
@@ -148,8 +151,3 @@ def open_one(session: Session, number: int) -> Incident:
     if incident.status is not Status.OPEN:
         raise Usage(f"Incident {number} is closed already.", f"Read it: wk incidents show {number}.")
     return incident
-
-
-def person(actor: Actor, act: str) -> None:
-    """Raises `Forbidden` unless this is a person of at least the role of an operator."""
-    assert_role(actor, "operator", act)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
+from watchkeeper.core.incidents.values import Incident
+from watchkeeper.services.access import on_incident
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, JournalPort, StorePort, WatchPort
 
@@ -17,3 +21,8 @@ class Base:
         self._watch = watch
         self._holder = holder
         self._clock = clock
+
+    def _may(self, actor: Actor, action: str, incident: Incident) -> Incident:
+        """The incident, when this actor may do this on its service. Raises `Forbidden`."""
+        assert_allowed(actor, action, *on_incident(self._holder.current, incident))
+        return incident

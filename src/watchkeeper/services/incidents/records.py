@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from watchkeeper.core.access import assert_at_all
 from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.incidents.records import Link, Task, read_link, words_of
 from watchkeeper.core.incidents.values import Event
-from watchkeeper.services.incidents.acts import LONGEST_NAME, one_line, person
+from watchkeeper.services.incidents.acts import LONGEST_NAME, one_line
 from watchkeeper.services.incidents.base import Base
 from watchkeeper.services.ports import Session
 
@@ -28,12 +29,12 @@ class Records(Base):
 
     def add_task(self, number: int, actor: Actor, text: str, owner: str = "", due_at: float | None = None) -> Task:
         """Something to be done because of this incident."""
-        person(actor, "add a task")
+        assert_at_all(actor, "incidents.task")
         said = one_line(text, 500, "The task")
         name = one_line(owner, LONGEST_NAME, "The owner") if owner.strip() else ""
 
         def work(session: Session) -> Task:
-            session.incident(number)
+            self._may(actor, "incidents.task", session.incident(number))
             if len(session.tasks(number)) >= MOST:
                 raise Usage(f"Incident {number} has {MOST} tasks already.", "Use a tracker, and link it.")
             now = self._clock()
@@ -46,12 +47,13 @@ class Records(Base):
 
     def do_task(self, number: int, actor: Actor, done: bool = True) -> Task:
         """Tick a task by its own number, or take the tick back."""
-        person(actor, "tick a task")
+        assert_at_all(actor, "incidents.task")
 
         def work(session: Session) -> Task:
             task = session.task(number)
             if not task.incident:
                 raise NotFound(f"Task {number} is of no incident.", f"Tick it with: wk task done {number}.")
+            self._may(actor, "incidents.task", session.incident(task.incident))
             if (task.done_at is not None) == done:
                 return task
             now = self._clock()
@@ -70,12 +72,12 @@ class Records(Base):
 
     def add_link(self, number: int, actor: Actor, target: str, title: str = "") -> Link:
         """A web address, or a run, log entry or incident by its number."""
-        person(actor, "add a link")
+        assert_at_all(actor, "incidents.link")
         kind, where = read_link(target)
         name = one_line(title, 200, "The title") if title.strip() else ""
 
         def work(session: Session) -> Link:
-            session.incident(number)
+            self._may(actor, "incidents.link", session.incident(number))
             if kind == "run":
                 session.run(int(where))
             elif kind == "entry":

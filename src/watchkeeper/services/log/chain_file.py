@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Invalid, Usage
 from watchkeeper.core.log.chain import Row, Verification
 from watchkeeper.core.log.chain_file import line_of, named, rows_of
@@ -61,13 +62,13 @@ class ChainFile:
 
     def receive(self, actor: Actor, offset: int, text: str) -> int:
         """Keep a part of a file that is to be imported; offset: its first byte, 0 begins anew. How many bytes are there now."""
-        assert_role(actor, "admin", "import a chain")
+        assert_allowed(actor, "log.chain")
         return self._stage.add(offset, text.encode())
 
     def take_over(self, actor: Actor, digest: str) -> Verification:
         """Make what was received the log. digest: sha256 of the whole file. Raises `Forbidden` when the log is not empty,
         `Invalid` when the chain does not hold; nothing is kept then."""
-        assert_role(actor, "admin", "import a chain")
+        assert_allowed(actor, "log.chain")
         if self._stage.digest() != digest:
             raise Usage("What arrived is not the whole file.", "Repeat the import.")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from watchkeeper.core.actors import Actor, assert_role, rank
+from watchkeeper.core.access import assert_allowed, assert_at_all, may_at_all
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.inventory.values import Inventory
 from watchkeeper.core.log.chain import Verification
@@ -14,6 +15,7 @@ from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.log.vocabulary import Vocabulary, folded
 from watchkeeper.core.log.writing import LARGEST_FILE, MOST_FILES, Written, assert_no_key, draft_of
 from watchkeeper.core.redaction import SHORTEST
+from watchkeeper.services.access import on_either
 from watchkeeper.services.changes.suspects import entry_change
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.log.questions import catch_up
@@ -67,15 +69,15 @@ class Log:
             return session.entry_count()
 
     def may_write(self, actor: Actor) -> bool:
-        """Whether this actor may write into the log at all."""
-        return not actor.is_person or rank(actor.role) >= rank("operator")
+        """Whether this actor may write into the log, about one service at least."""
+        return may_at_all(actor, "log.write")
 
     def write(self, actor: Actor, written: Written, files: Sequence[File] = ()) -> Entry:
         """Append what a person or an agent wrote. Known secrets, and what looks like one, are taken out before.
 
         Raises `Usage` with every mistake, `NotFound` when an entry that it speaks of does not exist.
         """
-        self._assert_may(actor)
+        self._assert_may(actor, written)
         inventory, now = self._holder.current, self._clock()
         for number in (written.corrects, written.status_of, written.thread):
             if number is not None:
@@ -115,7 +117,7 @@ class Log:
 
     def change_status(self, actor: Actor, number: int, status: str, why: str = "") -> Entry:
         """A new entry that gives an older one another status."""
-        self._assert_may(actor)
+        assert_at_all(actor, "log.write")
         old, present = self.get(number).draft, self.status_now(number)
         name, _ = self.vocabulary.demand_status(status)
         if folded(name) == folded(present):
@@ -168,7 +170,7 @@ class Log:
 
     def rebuild_index(self, actor: Actor) -> int:
         """Make what the log is asked by anew from the log itself; how many entries it has."""
-        assert_role(actor, "operator", "rebuild the index of the log")
+        assert_allowed(actor, "log.index")
         return self._store.write(lambda session: session.rebuild_log_index())
 
     def verify(self) -> Verification:
@@ -188,9 +190,18 @@ class Log:
         team = self._holder.current.team
         return render_log(entries, team.timezone, team.name)
 
-    def _assert_may(self, actor: Actor) -> None:
-        if actor.is_person:  # agents may note what they did; a viewer only looks
-            assert_role(actor, "operator", "write into the log")
+    def _assert_may(self, actor: Actor, written: Written) -> None:
+        """Agents may note what they did; a viewer only looks. What is about no service is the team's, or of the entry
+        that it speaks of."""
+        assert_at_all(actor, "log.write")
+        inventory, about = self._holder.current, (written.service, written.host)
+        spoken = next(
+            (each for each in (written.corrects, written.status_of, written.thread) if each is not None), None
+        )
+        if not any(about) and spoken is not None:
+            facts = self.get(spoken).draft.facts
+            about = (str(facts.get("service") or ""), str(facts.get("host") or ""))
+        assert_allowed(actor, "log.write", *on_either(inventory, *about))
 
     def _redacted(self, written: Written) -> Written:
         clean = self._redact

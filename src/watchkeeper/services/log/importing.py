@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Invalid, NotFound, Usage
 from watchkeeper.core.inventory.values import Inventory
 from watchkeeper.core.log.documents.damage import first_damage, undone
@@ -127,14 +128,12 @@ class Importer:
 
     def look(self, actor: Actor, data: bytes, wish: Wish) -> Imported:
         """What an import would do; nothing is written."""
-        if actor.is_person:
-            assert_role(actor, "operator", "import into the log")
+        assert_allowed(actor, "log.import")
         return self._told(self._look(data, wish), wish, actor)
 
     def take(self, actor: Actor, data: bytes, wish: Wish, at_most: int = AT_MOST) -> Imported:
         """Import what is new; with `update` also what differs, as corrections. Raises `Invalid` for known secrets."""
-        if actor.is_person:
-            assert_role(actor, "operator", "import into the log")
+        assert_allowed(actor, "log.import")
         look = self._look(data, wish)
         if look.seen.secrets and not wish.redact:
             lines = ", ".join(map(str, look.seen.secrets[:10]))

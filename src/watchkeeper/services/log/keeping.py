@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from watchkeeper.core.actors import WATCHKEEPER, Actor, assert_role
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import WATCHKEEPER, Actor
 from watchkeeper.core.errors import Forbidden, Invalid, Locked, NotFound, Usage
 from watchkeeper.core.log import keeping
 from watchkeeper.core.log.absence import act_of, numbers_of, spans
@@ -23,6 +24,7 @@ from watchkeeper.core.log.markdown import log_parts
 from watchkeeper.core.log.proof import trailer
 from watchkeeper.core.log.values import Absence, Draft, Entry
 from watchkeeper.core.times import zone_of
+from watchkeeper.services.audit import audited
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, Session, StorePort
 from watchkeeper.services.ports.log_keeping import ArchivePort
@@ -72,7 +74,7 @@ class Keeping:
 
     def archive(self, actor: Actor) -> list[Leaving]:
         """Move what is due. Raises `Forbidden`, `WatchkeeperError` when a file cannot be written: nothing left then."""
-        assert_role(actor, "admin", "archive the operations log")
+        assert_allowed(actor, "log.archive")
         return self._archive_due(actor.name)
 
     def beat(self) -> None:
@@ -218,7 +220,7 @@ class Keeping:
 
     def hold(self, actor: Actor, name: str, query: str = "", entries: str = "", why: str = "") -> Hold:
         """From now on these entries stay. entries: ``1-40,43``; query: all that it finds, now and later."""
-        assert_role(actor, "approver", "hold entries of the operations log")
+        assert_allowed(actor, "log.hold")
         name, query = " ".join(name.split())[:200], query.strip()
         numbers = numbers_of(entries) if entries.strip() else ()
         if not name:
@@ -242,7 +244,7 @@ class Keeping:
 
     def release(self, actor: Actor, hold: int, why: str = "") -> Hold:
         """End a hold. hold: the number of its entry. Raises `NotFound`, `Usage` when it ended before."""
-        assert_role(actor, "admin", "end a hold of the operations log")
+        assert_allowed(actor, "log.release")
 
         def work(session: Session) -> Hold:
             found = {each.entry: each for each in holds_of(session.naming_entries())}
@@ -277,7 +279,7 @@ class Keeping:
 
     def purge_plan(self, actor: Actor, number: int) -> Purge:
         """What would go; nothing is changed. Raises as `purge` does."""
-        assert_role(actor, "admin", "purge an entry of the operations log")
+        assert_allowed(actor, "log.purge")
         with self._store.read() as session:
             entry = self._purgeable(session, number)
         return Purge(entry, None, self._elsewhere(entry))
@@ -285,7 +287,7 @@ class Keeping:
     def purge(self, actor: Actor, number: int, why: str) -> Purge:
         """The text of an entry goes for ever, also from the archive; an entry says so before. Raises `Forbidden` (role,
         legal hold), `NotFound`, `Usage`."""
-        assert_role(actor, "admin", "purge an entry of the operations log")
+        assert_allowed(actor, "log.purge")
         if not why.strip():
             raise Usage(
                 "The purge has no reason.", 'Say it without the secret: wk log purge 12 --why "held a password"'
@@ -294,6 +296,7 @@ class Keeping:
         def work(session: Session) -> tuple[Entry, Entry]:
             gone = self._purgeable(session, number)
             draft = keeping.purge_entry(number, gone.digest, why.strip()[:2000], actor.name, self._clock())
+            session.add_audit_event(audited(self._clock(), actor, "log.purge", f"entry {number}"))
             return gone, session.name_entry(draft)
 
         with self._one:

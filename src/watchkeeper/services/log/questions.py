@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Forbidden, NotFound, Usage
 from watchkeeper.core.log.query import NAME, Question, Selection, parse, select
 from watchkeeper.core.log.values import Entry
@@ -137,7 +138,7 @@ class Questions:
 
     def save(self, actor: Actor, name: str, text: str) -> Saved:
         """Keep a question for the whole team; one of the same name is replaced. Raises `Usage`, `Forbidden`."""
-        assert_role(actor, "operator", "save questions for the team")
+        assert_allowed(actor, "log.questions")
         if not NAME.fullmatch(name):
             raise Usage(
                 f"'{name[:40]}' cannot be the name of a question.", "Letters, digits, '-' and '_': deployments."
@@ -163,7 +164,7 @@ class Questions:
 
     def drop(self, actor: Actor, name: str) -> None:
         """Forget a saved question. Raises `NotFound`."""
-        assert_role(actor, "operator", "drop saved questions")
+        assert_allowed(actor, "log.questions")
 
         def work(session: Session) -> None:
             kept = _kept(session)

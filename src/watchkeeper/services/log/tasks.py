@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.checks.values import Settled
 from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.incidents.records import Task
@@ -25,6 +26,7 @@ from watchkeeper.core.log.tasks import (
 from watchkeeper.core.log.values import Entry
 from watchkeeper.core.notifications import Message
 from watchkeeper.core.times import format_duration, zone_of
+from watchkeeper.services.access import on_incident
 from watchkeeper.services.incidents.acts import LONGEST_NAME, one_line
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.notifications import channels_of, hash_of, send
@@ -144,7 +146,7 @@ class Tasks:
         stays_s: float | None = None, entry: int | None = None, shift: int | None = None, estimate_s: float | None = None,
     ) -> Task:  # fmt: skip
         """A task of nobody's incident. check with stays_s: done by itself once that check stayed OK for so long."""
-        may_write(actor, "add a task")
+        assert_allowed(actor, "tasks.write")
         said = one_line(self._redact(text), 500, "The task")
         name = one_line(owner, LONGEST_NAME, "The owner") if owner.strip() else ""
         now = self._clock()
@@ -180,12 +182,11 @@ class Tasks:
 
     def done(self, number: int, actor: Actor, done: bool = True, entry: int | None = None) -> Task:
         """Tick it, or take the tick back. entry: the one that tells how it ended."""
-        may_write(actor, "tick a task")
+        assert_allowed(actor, "tasks.write")
 
         def work(session: Session) -> Task:
             task = session.task(number)
-            if task.incident and not actor.is_person:
-                assert_role(actor, "operator", "tick a task of an incident")
+            self._assert_may(session, task, actor)
             if entry is not None:
                 session.entry(entry)
             if (task.done_at is not None and task.outcome != "dropped") if done else task.done_at is None:
@@ -208,7 +209,7 @@ class Tasks:
 
     def drop(self, number: int, actor: Actor, why: str) -> Task:
         """It will not be done. Says why, so that nobody asks again."""
-        assert_role(actor, "operator", "drop a task")
+        assert_allowed(actor, "tasks.manage")
         if not why.strip():
             raise Usage(
                 f"Task {number} is not done, so dropping it needs a reason.", f'wk task drop {number} --why "..."'
@@ -217,6 +218,7 @@ class Tasks:
 
         def work(session: Session) -> Task:
             task = self._open(session, number)
+            self._assert_may(session, task, actor)
             changed = worked(task, self._clock())
             changed = replace(changed, done_at=self._clock(), done_by=actor.name, outcome="dropped", why=reason)
             return self._keep(session, changed, actor, f"dropped: {reason}")
@@ -225,30 +227,38 @@ class Tasks:
 
     def assign(self, number: int, actor: Actor, owner: str = "") -> Task:
         """Say whose it is; the caller's when `owner` is empty. An agent may take one, not give one."""
-        may_write(actor, "take a task")
+        assert_allowed(actor, "tasks.write")
         name = one_line(owner, LONGEST_NAME, "The owner") if owner.strip() else actor.name
         if not actor.is_person and name != actor.name:
-            assert_role(actor, "operator", "give a task to somebody else")
+            assert_allowed(actor, "tasks.manage")
         return self._change(number, actor, f"belongs to {name}", owner=name, reminded_at=None)
 
     def due(self, number: int, actor: Actor, due_at: float | None) -> Task:
         """Another date, or none."""
-        assert_role(actor, "operator", "change when a task is due")
+        assert_allowed(actor, "tasks.manage")
         words = f"due in {format_duration(due_at - self._clock())}" if due_at is not None else "without a date"
         return self._change(number, actor, words, due_at=due_at, reminded_at=None)
 
     def bind(self, number: int, actor: Actor, check: str, stays_s: float | None = None) -> Task:
         """Show this check with it; with stays_s it is done once the check stayed OK for so long from now on."""
-        assert_role(actor, "operator", "bind a task to a check")
+        assert_allowed(actor, "tasks.manage")
         self._assert_check(check, stays_s)
         return self._change(number, actor, f"bound to {check or 'no check'}", bound_to=check, stays_s=stays_s)
 
     def _change(self, number: int, actor: Actor, words: str, **fields: object) -> Task:
         def work(session: Session) -> Task:
-            changed = replace(self._open(session, number), **fields)  # type: ignore[arg-type]
+            task = self._open(session, number)
+            self._assert_may(session, task, actor)
+            changed = replace(task, **fields)  # type: ignore[arg-type]
             return self._keep(session, changed, actor, words)
 
         return self._store.write(work)
+
+    def _assert_may(self, session: Session, task: Task, actor: Actor) -> None:
+        """A task of an incident is for those who act on its service."""
+        if task.incident:
+            about = on_incident(self._holder.current, session.incident(task.incident))
+            assert_allowed(actor, "incidents.task", *about)
 
     def _open(self, session: Session, number: int) -> Task:
         task = session.task(number)
@@ -335,12 +345,6 @@ def channels_of_person(team: Team, name: str) -> tuple[str, ...]:
     """How this person is told; the team's channels for one whom nobody knows how to reach."""
     contact = team.telling.people.get(name)
     return (contact.channels if contact is not None else ()) or channels_of(team)
-
-
-def may_write(actor: Actor, words: str) -> None:
-    """Agents may note what they do; of people a viewer only looks."""
-    if actor.is_person:
-        assert_role(actor, "operator", words)
 
 
 def worked(task: Task, now: float) -> Task:

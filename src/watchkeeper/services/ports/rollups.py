@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from watchkeeper.core.checks import Judged
+from watchkeeper.core.checks import Flip, Judged
 from watchkeeper.core.readings.rollup import Rollup
 from watchkeeper.core.readings.sketch import Sketch
 
@@ -27,4 +27,8 @@ class RollupsPort(Protocol):
 
     def days(self, check: str, since: float, until: float) -> list[tuple[float, Rollup]]:
         """(start, roll-up) of the UTC days that begin within [since, until), oldest first; also of days under way."""
+        ...
+
+    def flips_of(self, check: str, since: float, until: float, limit: int = 200) -> list[Flip]:
+        """The newest flips of one check with since <= at < until, newest first."""
         ...

@@ -12,8 +12,10 @@ from watchkeeper.core.leases import Lease
 from watchkeeper.core.log.values import Draft, Entry
 from watchkeeper.core.notifications import Attempt, Notification
 from watchkeeper.core.runs.values import Approval, Grant, Run, RunState, RunStep
+from watchkeeper.services.ports.accounts import AccountRows
 from watchkeeper.services.ports.delivery import DeliveryRows
 from watchkeeper.services.ports.expiries import ExpiryRows
+from watchkeeper.services.ports.idempotency import IdempotencyRows
 from watchkeeper.services.ports.incidents import IncidentRows
 from watchkeeper.services.ports.keys import KeyRows
 from watchkeeper.services.ports.log_documents import LogDocumentRows
@@ -23,17 +25,22 @@ from watchkeeper.services.ports.log_tasks import LogTaskRows
 from watchkeeper.services.ports.oncall import OnCallRows
 from watchkeeper.services.ports.quarantine import QuarantineRows
 from watchkeeper.services.ports.shifts import ShiftRows
+from watchkeeper.services.ports.status_page import StatusPageRows
+from watchkeeper.services.ports.webhooks import WebhookRows
 from watchkeeper.services.ports.windows import WindowRows
 
 T = TypeVar("T")
 
 
 class Session(
+    AccountRows,
     DeliveryRows,
     ExpiryRows,
     OnCallRows,
     QuarantineRows,
+    WebhookRows,
     WindowRows,
+    IdempotencyRows,
     IncidentRows,
     KeyRows,
     LogIndexRows,
@@ -41,6 +48,7 @@ class Session(
     LogKeepingRows,
     LogTaskRows,
     ShiftRows,
+    StatusPageRows,
     Protocol,
 ):
     """Everything kept, within one transaction. Ids are given at `add_*`; `save_*` replaces the whole row.

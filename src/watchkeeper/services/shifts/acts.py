@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from watchkeeper.core.actors import Actor, assert_role, rank
+from watchkeeper.core.access import assert_allowed, may
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Forbidden, NotFound, Usage
 from watchkeeper.core.incidents.records import Task
 from watchkeeper.core.log.values import Entry
@@ -18,7 +19,7 @@ from watchkeeper.core.shifts.values import Evidence, Item, ItemPlan, Note, NoteK
 from watchkeeper.core.times import format_duration
 from watchkeeper.services.incidents.acts import LONGEST_NAME, one_line
 from watchkeeper.services.inventory import InventoryHolder
-from watchkeeper.services.log.tasks import Tasks, channels_of_person, may_write, worked
+from watchkeeper.services.log.tasks import Tasks, channels_of_person, worked
 from watchkeeper.services.notifications import send
 from watchkeeper.services.ports import Clock, Session, StorePort
 from watchkeeper.services.shifts import ending
@@ -104,7 +105,7 @@ class Shifts:
 
     def start(self, actor: Actor) -> Whole:
         """Begin a shift and look at its checklist. Raises `Locked` when one is open already."""
-        may_write(actor, "have a shift")
+        assert_allowed(actor, "shifts.write")
         now = self._clock()
         items = tuple(Item(each.name, each.kind, each.budget_s) for each in self._plans())
 
@@ -120,6 +121,7 @@ class Shifts:
 
     def look(self, number: int, actor: Actor) -> Whole:
         """Answer what can be looked at, anew; what was signed stays."""
+        assert_allowed(actor, "shifts.write")
         with self._store.read() as session:
             shift = self._own(session, number, actor)
             before = self._versions(session, shift)
@@ -173,7 +175,7 @@ class Shifts:
 
     def tick(self, actor: Actor, position: int, missing: str = "", text: str = "", number: int | None = None) -> Shift:
         """Sign one item (counted from 1), or say why it is missing; a failed one stays failed, with these words."""
-        may_write(actor, "sign a checklist")
+        assert_allowed(actor, "shifts.write")
         now = self._clock()
         words = one_line(self._redact(missing or text), 300, "The words") if (missing or text).strip() else ""
 
@@ -202,7 +204,7 @@ class Shifts:
 
     def sign(self, actor: Actor, number: int | None = None) -> Shift:
         """Sign off the checklist as it stands. What failed or is missing does not hinder it; what is open does."""
-        may_write(actor, "sign a checklist")
+        assert_allowed(actor, "shifts.write")
 
         def work(session: Session) -> Shift:
             shift = self._own(session, number, actor)
@@ -220,7 +222,7 @@ class Shifts:
 
     def accept(self, actor: Actor, number: int | None = None) -> Shift:
         """Take a hand-over: that of `number`, else the one that waits for the caller. Writes an entry."""
-        may_write(actor, "accept a hand-over")
+        assert_allowed(actor, "shifts.write")
         now = self._clock()
 
         def work(session: Session) -> Shift:
@@ -246,7 +248,7 @@ class Shifts:
         number: int | None = None,
     ) -> Note:  # fmt: skip
         """Report. evidence: its full text is kept, at most 10 lines of it are shown. ready_for: what one stands by for."""
-        may_write(actor, "report in a shift")
+        assert_allowed(actor, "shifts.write")
         said = self._redact(" ".join(text.split()))[:LONGEST_NOTE] or (f"Ready for {ready_for}" if ready_for else "")
         if not said:
             raise Usage("The note says nothing.", 'Write: wk shift note "..." --progress.')
@@ -270,7 +272,7 @@ class Shifts:
 
     def unblock(self, actor: Actor, note: int) -> Note:
         """A blocker is over."""
-        may_write(actor, "end a blocker")
+        assert_allowed(actor, "shifts.write")
 
         def work(session: Session) -> Note:
             found = next((each for each in session.open_blockers() if each.id == note), None)
@@ -286,7 +288,7 @@ class Shifts:
         self, actor: Actor, on: bool, why: str = "", ready_for: Sequence[str] = (), number: int | None = None
     ) -> Shift:
         """Stand by, ready for these; or work again. It is a report."""
-        may_write(actor, "report in a shift")
+        assert_allowed(actor, "shifts.write")
         ready = tuple(dict.fromkeys(one_line(self._redact(each), 200, "What you are ready for") for each in ready_for))
 
         def work(session: Session) -> Shift:
@@ -309,7 +311,7 @@ class Shifts:
         self, actor: Actor, text: str = "", task: int | None = None, estimate_s: float | None = None, number: int | None = None
     ) -> Task:  # fmt: skip
         """Work on a task: on an open one by its number, or on a new one. What one worked on before is paused."""
-        may_write(actor, "work on a task")
+        assert_allowed(actor, "tasks.write")
         said = one_line(self._redact(text), 500, "The task") if text.strip() else ""
         if (task is None) == (not said):
             raise Usage(
@@ -340,6 +342,7 @@ class Shifts:
 
     def finish_task(self, actor: Actor, task: int | None = None) -> Task:
         """The task that one works on, or that of a number, is done."""
+        assert_allowed(actor, "tasks.write")
         with self._store.read() as session:
             own = [each for each in session.open_tasks() if each.started_at is not None and each.owner == actor.name]
         if task is None and len(own) != 1:
@@ -358,7 +361,7 @@ class Shifts:
 
     def end(self, actor: Actor, to: str = "", said: str = "", number: int | None = None) -> Whole:
         """Hand over: one entry with everything that was done and is open. to: "" for whoever comes next."""
-        may_write(actor, "hand over a shift")
+        assert_allowed(actor, "shifts.write")
         name = one_line(to, LONGEST_NAME, "The name") if to.strip() else ""
         words = self._redact(" ".join(said.split()))[:LONGEST_NOTE]
         with self._store.read() as session:
@@ -380,9 +383,9 @@ class Shifts:
         if shift.ended_at is not None:
             raise Usage(f"Shift {shift.id} of {shift.person} has ended.", "Begin another: wk shift start.")
         if shift.person != actor.name:
-            if not (actor.is_person and rank(actor.role) >= rank("approver")):
+            if not may(actor, "shifts.others"):
                 raise Forbidden(f"Shift {shift.id} is {shift.person}'s, not {actor.name}'s.", "An approver may end it.")
-            assert_role(actor, "approver", "act in somebody else's shift")
+            assert_allowed(actor, "shifts.others")
         return shift
 
     # ---- the beat ----------------------------------------------------------------------------------------------------

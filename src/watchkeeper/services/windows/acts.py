@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed, assert_at_all
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.incidents.values import Incident, Status
 from watchkeeper.core.inventory.values import Inventory
@@ -24,6 +25,7 @@ from watchkeeper.core.windows import (
     assert_length,
     covered_checks,
 )
+from watchkeeper.services.access import on_targets
 from watchkeeper.services.inventory import InventoryHolder
 from watchkeeper.services.ports import Clock, JournalPort, Session, StorePort, WatchPort
 from watchkeeper.services.windows.carrying_out import Carrier
@@ -31,6 +33,7 @@ from watchkeeper.services.windows.checklists import answered, ticked
 from watchkeeper.services.windows.muting import incident_among, plans_of, standing
 from watchkeeper.services.windows.planning import plan_ahead
 
+_ACTION = {"window": "windows.set", "silence": "windows.silence"}
 PLAN_LASTS_S = 366 * 86_400.0
 """A recurring window made by command comes for a year; one in a file comes as long as it stands there."""
 
@@ -145,7 +148,7 @@ class Windows:
 
     def add(self, wish: Wish, actor: Actor) -> Window:
         """A window or silence from now or later on; one that starts now holds when this returns."""
-        assert_role(actor, "operator", f"set a {wish.kind}")
+        assert_at_all(actor, _ACTION[wish.kind])
         now = self._clock()
         made = self._made(wish, actor, now)
         if made.starts_at > now + AHEAD_S:
@@ -168,6 +171,7 @@ class Windows:
     def _made(self, wish: Wish, actor: Actor, now: float) -> Window:
         inventory = self._holder.current
         targets = assert_known(wish.targets, inventory)
+        assert_allowed(actor, _ACTION[wish.kind], *on_targets(inventory, targets))
         why = _why(wish.kind, wish.why)
         starts_at = now if wish.starts_at is None else wish.starts_at
         ends_at = _end_of(wish, starts_at)
@@ -188,7 +192,7 @@ class Windows:
         excepted: Sequence[str] = (),
     ) -> tuple[KeptPlan, tuple[float, float] | None]:  # fmt: skip
         """A recurring one, for a year, and its next time. What is to last longer belongs into a file."""
-        assert_role(actor, "operator", f"set a {wish.kind}")
+        assert_at_all(actor, _ACTION[wish.kind])
         if wish.lasts_s is None:
             raise Usage(f"Each {wish.kind} needs an end.", "Give --for 2h.")
         now = self._clock()
@@ -226,7 +230,7 @@ class Windows:
 
     def end_plan(self, number: int, actor: Actor) -> KeptPlan:
         """A recurring one that was made by command takes place no more; one that runs ends as well."""
-        assert_role(actor, "operator", "end a recurring window")
+        assert_at_all(actor, "windows.set")
         now = self._clock()
 
         def work(session: Session) -> KeptPlan:
@@ -236,6 +240,7 @@ class Windows:
                     f"There is no recurring window {number} that was made by command.",
                     "List them: wk window. One of a file ends when it is taken out there.",
                 )
+            self._assert_may(actor, kept.plan.kind, kept.plan.targets)
             ended = replace(kept, ended_at=now, ended_by=actor.name)
             session.save_window_plan(ended)
             plan_ahead(session, self._holder.current, now, self._carrier)
@@ -247,11 +252,12 @@ class Windows:
 
     def end(self, number: int, actor: Actor, why: str = "", kind: Kind | None = None) -> Window:
         """End it now. What still fails is told at once. One that has not begun does not take place, this time only."""
+        assert_at_all(actor, "windows.set")
         now = self._clock()
 
         def work(session: Session) -> Window:
             window = _of_kind(session, number, kind)
-            assert_role(actor, "operator", f"end a {window.kind}")
+            self._assert_may(actor, window.kind, window.targets)
             if window.past:
                 raise Usage(
                     f"{_named(window)} reclassified time that is over; there is nothing to end.",
@@ -272,11 +278,12 @@ class Windows:
         kind: Kind | None = None,
     ) -> Window:
         """Move its end: by so much after the planned one, or to a moment. The bounds count from now."""
+        assert_at_all(actor, "windows.set")
         now = self._clock()
 
         def work(session: Session) -> Window:
             window = _of_kind(session, number, kind)
-            assert_role(actor, "operator", f"extend a {window.kind}")
+            self._assert_may(actor, window.kind, window.targets)
             if window.past:
                 raise Usage(f"{_named(window)} is time that is over.", "Take it back, and give the right time.")
             _assert_open(window)
@@ -296,7 +303,9 @@ class Windows:
 
     def look(self, number: int, actor: Actor) -> Window:
         """Answer the checklist's checks with values measured now. Raises `NoAnswer` when the watch does not answer."""
+        assert_at_all(actor, "windows.checklist")
         window = self.get(number)
+        assert_allowed(actor, "windows.checklist", *on_targets(self._holder.current, window.targets))
         when = _part(window, self._clock())
         keys = [item.check for item in window.items if item.check and item.when == when]
         judged = (
@@ -313,16 +322,20 @@ class Windows:
 
     def tick(self, number: int, actor: Actor, position: int, done: bool = True) -> Window:
         """A person says that one line of the checklist (counted from 1) is done, or not."""
-        assert_role(actor, "operator", "tick a checklist")
+        assert_at_all(actor, "windows.checklist")
         now = self._clock()
 
         def work(session: Session) -> Window:
             window = _of_kind(session, number, None)
+            assert_allowed(actor, "windows.checklist", *on_targets(self._holder.current, window.targets))
             changed = replace(window, items=ticked(window, position, done, actor.name, now))
             session.save_window(changed)
             return changed
 
         return self._store.write(work)
+
+    def _assert_may(self, actor: Actor, kind: Kind, targets: Sequence[str]) -> None:
+        assert_allowed(actor, _ACTION[kind], *on_targets(self._holder.current, targets))
 
 
 def _of_kind(session: Session, number: int, kind: Kind | None) -> Window:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from watchkeeper.core.actors import Actor, assert_role
+from watchkeeper.core.access import assert_allowed, assert_at_all
+from watchkeeper.core.actors import Actor
 from watchkeeper.core.errors import Usage
 from watchkeeper.core.inventory.values import Inventory
 from watchkeeper.core.log.values import Draft
 from watchkeeper.core.times import format_duration, utc_words
 from watchkeeper.core.windows import Window, assert_known, assert_length, covered_checks
+from watchkeeper.services.access import on_targets
 from watchkeeper.services.availability import speaking
 from watchkeeper.services.history import History
 from watchkeeper.services.inventory import InventoryHolder
@@ -69,10 +71,11 @@ class Reclassifications:
         self, targets: Sequence[str], starts_at: float, ends_at: float, why: str, actor: Actor, dry: bool = False
     ) -> Reclassified:
         """Count this time as maintenance. dry: only say what it would change."""
-        assert_role(actor, "approver", "reclassify time that is over")
+        assert_at_all(actor, "windows.past")
         inventory = self._holder.current
         now = self._clock()
         known = assert_known(targets, inventory)
+        assert_allowed(actor, "windows.past", *on_targets(inventory, known))
         reason = " ".join(why.split())[:300]
         if not reason:
             raise Usage("Reclassifying needs a reason: it stands in the log for ever.", "Give --why TEXT.")
@@ -112,7 +115,7 @@ class Reclassifications:
 
     def take_back(self, number: int, actor: Actor, why: str) -> Reclassified:
         """The time counts again as what it was. The record stays, with who took it back and when."""
-        assert_role(actor, "approver", "take a reclassification back")
+        assert_at_all(actor, "windows.past")
         reason = " ".join(why.split())[:300]
         if not reason:
             raise Usage("Taking it back needs a reason: it stands in the log for ever.", "Give --why TEXT.")
@@ -121,6 +124,7 @@ class Reclassifications:
 
         def work(session: Session) -> Reclassified:
             window = session.window(number)
+            assert_allowed(actor, "windows.past", *on_targets(inventory, window.targets))
             if not window.past:
                 raise Usage(
                     f"{window.kind.capitalize()} {number} is no reclassification.",

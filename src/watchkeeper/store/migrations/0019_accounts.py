@@ -1,6 +1,32 @@
-"""Accounts, API tokens and the audit trail. Only adds tables."""
+"""Accounts, API tokens and the audit trail. Adds tables, and moves the people of the setting of before into them."""
+
+import json
 
 from django.db import migrations, models
+
+from watchkeeper.store.audit_schema import statements
+
+
+def protect(apps, schema_editor):
+    for statement in statements(schema_editor.connection.vendor):
+        schema_editor.execute(statement, params=None)
+
+
+def move_people(apps, schema_editor):
+    """Everybody keeps his name, role and token; the setting stays as it was, and nobody reads it any more."""
+    using = schema_editor.connection.alias
+    account, token = apps.get_model("store", "Account"), apps.get_model("store", "Token")
+    kept = apps.get_model("store", "Setting").objects.using(using).filter(name="people").first()
+    for name, person in sorted(json.loads(kept.value if kept else "{}").items()):
+        facts = {"added_at": float(person["added_at"]), "added_by": str(person["added_by"])}
+        roles = json.dumps([{"role": person["role"], "services": "*"}])
+        account.objects.using(using).create(
+            name=name, password="!", roles=roles, accepted_at=facts["added_at"], **facts
+        )
+        token.objects.using(using).create(
+            account=name, label="of before", digest=person["digest"], scope="admin",
+            made_at=facts["added_at"], made_by=facts["added_by"],
+        )  # fmt: skip
 
 
 class Migration(migrations.Migration):
@@ -25,6 +51,7 @@ class Migration(migrations.Migration):
                 ("single_keys", models.BooleanField(default=True)),
                 ("invitation", models.CharField(blank=True, default="", max_length=64)),
                 ("invited_until", models.FloatField(null=True)),
+                ("accepted_at", models.FloatField(null=True)),
                 ("added_at", models.FloatField()),
                 ("added_by", models.TextField()),
                 ("disabled_at", models.FloatField(null=True)),
@@ -77,4 +104,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunPython(protect, migrations.RunPython.noop, elidable=False),
+        migrations.RunPython(move_people, migrations.RunPython.noop, elidable=False),
     ]

@@ -1,8 +1,55 @@
 """What the public is told. Only adds tables."""
 
-from django.db import migrations
+from django.db import migrations, models
+from django.db.models import Q
 
 
 class Migration(migrations.Migration):
     dependencies = (("store", "0021_api"),)
-    operations = ()
+    operations = (
+        migrations.CreateModel(
+            name="StatusNotice",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("incident", models.BigIntegerField(unique=True)),
+                ("title", models.TextField()),
+                ("components", models.TextField()),
+                ("impact", models.CharField(max_length=16)),
+                ("stage", models.CharField(max_length=16)),
+                ("began_at", models.FloatField()),
+                ("created_at", models.FloatField()),
+                ("created_by", models.TextField()),
+                ("published_at", models.FloatField(null=True)),
+                ("ended_at", models.FloatField(null=True)),
+                ("proven", models.BooleanField(default=False)),
+                ("withdrawn_at", models.FloatField(null=True)),
+                ("withdrawn_by", models.TextField(default="")),
+                ("withdrawn_why", models.TextField(default="")),
+            ],
+            options={
+                "db_table": "status_notice",
+                "indexes": [
+                    models.Index(fields=["id"], name="status_notice_open", condition=Q(ended_at__isnull=True)),
+                    models.Index(fields=["began_at"], name="status_notice_by_time"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="StatusUpdate",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("notice", models.BigIntegerField()),
+                ("at", models.FloatField()),
+                ("stage", models.CharField(max_length=16)),
+                ("text", models.TextField()),
+                ("actor", models.TextField()),
+                ("published_at", models.FloatField(null=True)),
+                ("published_by", models.TextField(default="")),
+                ("discarded_at", models.FloatField(null=True)),
+            ],
+            options={
+                "db_table": "status_update",
+                "indexes": [models.Index(fields=["notice", "id"], name="status_update_by_notice")],
+            },
+        ),
+    )

@@ -11,6 +11,7 @@ from watchkeeper.store.models.changes import Change
 from watchkeeper.store.models.daily import DailyIssue
 from watchkeeper.store.models.expiries import ExpiryWarning
 from watchkeeper.store.models.grants import Grant
+from watchkeeper.store.models.idempotency import KeyedRequest
 from watchkeeper.store.models.incidents import Event, Incident, Link, Task
 from watchkeeper.store.models.keys import KeyGeneration
 from watchkeeper.store.models.leases import Lease
@@ -23,6 +24,7 @@ from watchkeeper.store.models.quarantine import Backoff, Quarantine, RunResult
 from watchkeeper.store.models.runs import Run, RunStep
 from watchkeeper.store.models.settings import Cursor, Setting
 from watchkeeper.store.models.shifts import Shift, ShiftEvidence, ShiftNote
+from watchkeeper.store.models.status_page import StatusNotice, StatusUpdate
 from watchkeeper.store.models.windows import Window, WindowPlan
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Grant",
     "Incident",
     "KeyGeneration",
+    "KeyedRequest",
     "Ladder",
     "Lease",
     "Link",
@@ -61,6 +64,8 @@ __all__ = [
     "Shift",
     "ShiftEvidence",
     "ShiftNote",
+    "StatusNotice",
+    "StatusUpdate",
     "Task",
     "Token",
     "Window",

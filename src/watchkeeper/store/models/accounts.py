@@ -16,7 +16,7 @@ class AccountManager(BaseUserManager["Account"]):
 class Account(AbstractBaseUser):
     """`core.accounts.Account`; Django's user model (``AUTH_USER_MODEL``), so that allauth signs people in against it.
 
-    roles: JSON, ``[["operator", "*"], ["approver", "tier=1"]]``. limits: JSON, of an agent. password: argon2, or unusable.
+    roles: JSON, ``[{"role": "operator", "services": "*"}]``. limits: JSON, of an agent. password: argon2, or unusable.
     invitation: sha256 of the key of an invitation that is not used yet.
     """
 
@@ -32,6 +32,7 @@ class Account(AbstractBaseUser):
     single_keys = models.BooleanField(default=True)
     invitation = models.CharField(max_length=64, default="", blank=True)
     invited_until = models.FloatField(null=True)
+    accepted_at = models.FloatField(null=True)
     added_at = models.FloatField()
     added_by = models.TextField()
     disabled_at = models.FloatField(null=True)

@@ -13,7 +13,7 @@ from watchkeeper.store.readings import settled_text
 from watchkeeper.store.readings.folding import POSTGRESQL
 from watchkeeper.store.readings.postgresql_schema import SCHEMA, SETTLED
 from watchkeeper.store.readings.rollup_rows import RollupRows
-from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of
+from watchkeeper.store.readings.rows import FLIP_COLUMNS, Latest, flips_of
 from watchkeeper.store.readings.schema import STATES
 
 Row = tuple[Any, ...]
@@ -30,6 +30,7 @@ class PostgresqlReadingsReader(RollupRows):
     def __init__(self, url: str) -> None:
         self._connections = Connections(url, SCHEMA.what, read_only=True)
         self._ready = False
+        self._latest = Latest()
 
     def flips(self, after: int, limit: int = 200) -> list[Flip]:
         """Flips with seq > after, oldest first."""
@@ -71,7 +72,7 @@ class PostgresqlReadingsReader(RollupRows):
             "select name.text, s.at, s.latency, s.verdict, s.verdict_reason, s.vals, s.error, s.rule_hash"
             " from watch.state s join watch.name name on name.id = s.check_id where s.at is not null"
         )
-        return latest_of(self.ask(query))
+        return self._latest.of(self.ask(query))
 
     def gaps(self, since: float) -> list[tuple[float, float]]:
         """Times in which no node watched at all and that ended after `since`. Downtimes of one node are not among them."""

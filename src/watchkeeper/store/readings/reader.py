@@ -16,7 +16,7 @@ from watchkeeper.core.checks.heartbeats import Ping
 from watchkeeper.store.readings import pings as ping_rows
 from watchkeeper.store.readings.folding import SQLITE
 from watchkeeper.store.readings.rollup_rows import RollupRows
-from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, latest_of
+from watchkeeper.store.readings.rows import FLIP_COLUMNS, Latest, flips_of
 from watchkeeper.store.readings.schema import STATES, refuse_newer, unusable, version_of
 from watchkeeper.store.readings.settled_text import settled_of
 
@@ -35,6 +35,7 @@ class ReadingsReader(RollupRows):
         self._open: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._rows_read: _Kept = {}
+        self._latest = Latest()
 
     def flips(self, after: int, limit: int = 200) -> list[Flip]:
         """Flips with seq > after, oldest first."""
@@ -84,7 +85,7 @@ class ReadingsReader(RollupRows):
             "select check_key, at, latency, verdict, verdict_reason, vals, error, rule_hash"
             " from state where at is not null"
         )
-        return latest_of(self.ask(query, ()))
+        return self._latest.of(self.ask(query, ()))
 
     def gaps(self, since: float) -> list[tuple[float, float]]:
         """Our own downtimes that ended after `since`."""

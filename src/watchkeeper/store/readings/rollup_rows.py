@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Protocol
 
-from watchkeeper.core.checks import Judged, Reading, State, Verdict
+from watchkeeper.core.checks import Flip, Judged, Reading, State, Verdict
 from watchkeeper.core.readings.folding import first_time, numbers_in, unpack_samples
 from watchkeeper.core.readings.rollup import DAY_S, HOUR_S, Rollup, Sample, sketch_of_all, unpack_rollup
 from watchkeeper.core.readings.sketch import Sketch, merged, sketch_of
 from watchkeeper.store.readings.folding import Dialect
-from watchkeeper.store.readings.rows import readings_of
+from watchkeeper.store.readings.rows import FLIP_COLUMNS, flips_of, readings_of
 from watchkeeper.store.readings.schema import STATES, unpack_values
 
 # One statement sees one state of the store: what is folded meanwhile is neither missing nor there twice.
@@ -182,6 +182,13 @@ class RollupRows:
         """(seq, check, at, before, after) of all flips with seq > after, in their order: `flips` without what they carry."""
         query = "select seq, check_key, at, before_state, after_state from {w}flip where seq > ? order by seq"
         return [(seq, check, at, STATES[a], STATES[b]) for seq, check, at, a, b in self._rows(query, (after,))]
+
+    def flips_of(self, check: str, since: float, until: float, limit: int = 200) -> list[Flip]:
+        """The newest flips of one check with since <= at < until, newest first."""
+        query = (
+            f"select {FLIP_COLUMNS} from {{w}}flip where check_key = ? and at >= ? and at < ? order by seq desc limit ?"
+        )
+        return flips_of(self._rows(query, (check, since, until, limit)))
 
     def last_alive(self) -> float | None:
         """When a watch marked last that it lives; None before the first."""

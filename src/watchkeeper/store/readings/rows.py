@@ -30,9 +30,26 @@ def readings_of(check: str, rows: Iterable[tuple[Any, ...]]) -> list[Judged]:
     ]
 
 
-def latest_of(rows: Iterable[tuple[Any, ...]]) -> dict[str, Judged]:
-    """The newest reading by check from rows of (check, at, latency, state, reason, vals, error, rule)."""
-    return {
-        key: Judged(Reading(key, at, latency, unpack_values(vals), error), Verdict(STATES[state], reason), rule)
-        for key, at, latency, state, reason, vals, error, rule in rows
-    }
+class Latest:
+    """The newest reading by check, from rows of (check, at, latency, state, reason, vals, error, rule).
+
+    A row that is as it was the last time is not read again: between two looks most checks were not asked.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[tuple[Any, ...], Judged]] = {}
+
+    def of(self, rows: Iterable[tuple[Any, ...]]) -> dict[str, Judged]:
+        """By key of the check."""
+        known, found = self._kept, dict[str, tuple[tuple[Any, ...], Judged]]()
+        for row in rows:
+            before = known.get(row[0])
+            found[row[0]] = before if before is not None and before[0] == row else (row, _judged(*row))
+        self._kept = found
+        return {key: judged for key, (_row, judged) in found.items()}
+
+
+def _judged(
+    key: str, at: float, latency: float, state: int, reason: str, vals: str | None, error: str | None, rule: str
+) -> Judged:
+    return Judged(Reading(key, at, latency, unpack_values(vals), error), Verdict(STATES[state], reason), rule)

@@ -235,7 +235,7 @@ def test_a_loopback_address_needs_from_unless_all_hosts_are_this_machine() -> No
 @pytest.mark.parametrize(
     ("text", "line", "column", "found", "expected", "meant"),
     [
-        ("hots: [app1]\n", 1, 1, "the unknown key 'hots'", "one of checks, config", "hosts"),
+        ("hots: [app1]\n", 1, 1, "the unknown key 'hots'", "one of availability, checks", "hosts"),
         ("hosts: [ap1]\n", 1, 9, "the unknown host 'ap1'", "one of app1, app2", "app1"),
         ("hosts: app1\n", 1, 8, "'app1'", "a list", ""),
         ("hosts: [app1, app1]\n", 1, 15, "'app1' a second time", "each host once", ""),
