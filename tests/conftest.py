@@ -25,7 +25,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("ci", derandomize=True)  # there the same examples every time; new ones are looked for at desks
+settings.register_profile(
+    "ci", derandomize=True
+)  # there the same examples every time; new ones are looked for at desks
 if os.environ.get("CI"):
     settings.load_profile("ci")
 

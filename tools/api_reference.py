@@ -91,7 +91,7 @@ def _operation(document: Mapping[str, Any], name: str, operation: Mapping[str, A
 def linked(words: str) -> str:
     """The names of values as links to what they hold."""
     return re.sub(
-        r"\b([A-Z][A-Za-z]+)\b",
+        r"(?<!`)\b([A-Z][A-Za-z]+)\b(?!`)",
         lambda found: f"[{found[1]}](#{found[1].lower()})" if found[1] != "UTC" else "UTC",
         words,
     )

@@ -175,7 +175,8 @@ TEMPLATES = [
         "DIRS": [PACKAGE / "faces" / "web" / "templates"],
         "OPTIONS": {
             "context_processors": [
-                "django.template.context_processors.request", "watchkeeper.faces.web.sign_in.around",
+                "django.template.context_processors.request",
+                "watchkeeper.faces.web.sign_in.around",
             ],
             "builtins": ["watchkeeper.faces.web.marks", "watchkeeper.faces.web.account_marks"],
         },

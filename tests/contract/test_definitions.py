@@ -71,14 +71,10 @@ def test_written_is_in_force_committed_as_its_author_and_in_the_log(app: ApiApp)
 
 def test_mistakes_refuse_everything_and_all_are_told(app: ApiApp) -> None:
     before = app.get("/export")["revision"]
-    status, told = problem(
-        app, "PUT", "/definitions/services/fresh.yaml", {"text": WRONG}
-    )
+    status, told = problem(app, "PUT", "/definitions/services/fresh.yaml", {"text": WRONG})
     assert status == 422 and "Nothing was written" in told and "more mistake" in told
     assert not (app.house.ops / "services/fresh.yaml").exists()
-    plan = app.post(
-        "/plan", files=[{"path": "services/fresh.yaml", "text": WRONG}]
-    )["plan"]
+    plan = app.post("/plan", files=[{"path": "services/fresh.yaml", "text": WRONG}])["plan"]
     assert not plan["sound"] and len(plan["mistakes"]) >= 2 and plan["after"] == ""
     assert app.get("/export")["revision"] == before
 

@@ -363,8 +363,15 @@ def _assemble(
         changes=Changes(store, hosts, repository, holder, clock, read_here, str(ops), redact),
         webhooks=Webhooks(store, WebhookPoster(), holder, clock, secrets.value, redact),
         definitions=Definitions(
-            store, holder, repository, KnowledgeRepository(ops), RepositoryFiles(ops), clock, redact,
-            lambda: joined is None or joined.nodes.leads(), lambda: _take_over(holder, hosts, secrets),
+            store,
+            holder,
+            repository,
+            KnowledgeRepository(ops),
+            RepositoryFiles(ops),
+            clock,
+            redact,
+            lambda: joined is None or joined.nodes.leads(),
+            lambda: _take_over(holder, hosts, secrets),
         ),
         logbook=logbook,
         search=Search(SearchIndex(state / SEARCH_FILE), KnowledgeRepository(ops), holder, logbook.questions, redact),
@@ -475,7 +482,7 @@ class LocalClient:
         from django.core.handlers.wsgi import WSGIHandler
 
         self._own = {"HTTP_X_WATCHKEEPER_WAY": way, "HTTP_X_WATCHKEEPER_PEER": str(os.getuid())}
-        self._own |= ({"HTTP_AUTHORIZATION": f"Bearer {token}"} if token else {})
+        self._own |= {"HTTP_AUTHORIZATION": f"Bearer {token}"} if token else {}
 
         django.setup()
         self._app = app

@@ -236,7 +236,9 @@ class TeamFile(Strict):
     webhooks: dict[Name, WebhookModel] = Field(
         default_factory=dict, description="programs that are told what happens, signed"
     )
-    status_page: StatusPageModel | None = Field(default=None, description="a page that everybody may read; off without it")
+    status_page: StatusPageModel | None = Field(
+        default=None, description="a page that everybody may read; off without it"
+    )
     availability: AvailabilityModel | None = Field(
         default=None, description="what availability services promise that say nothing of their own"
     )

@@ -54,7 +54,12 @@ from watchkeeper.faces.api.calling import Empty, actor_of
 from watchkeeper.faces.api.render import check_json, service_json, status_json, to_json, vitals_json
 
 api = NinjaAPI(
-    title="watchkeeper", version="1", docs_url=None, openapi_url=None, urls_namespace="api", parser=bounds.BoundedParser()
+    title="watchkeeper",
+    version="1",
+    docs_url=None,
+    openapi_url=None,
+    urls_namespace="api",
+    parser=bounds.BoundedParser(),
 )
 api.add_decorator(bounds.bounded)
 api.add_decorator(paging.paged)

@@ -203,7 +203,9 @@ def own_token() -> str:
             ) from None
     token = token.strip()
     if not all((letter.isalnum() and letter.isascii()) or letter in "-_" for letter in token):
-        raise errors.Usage("The token holds characters that no token has.", "Copy it again, or make one: wk token add LABEL.")
+        raise errors.Usage(
+            "The token holds characters that no token has.", "Copy it again, or make one: wk token add LABEL."
+        )
     return token
 
 

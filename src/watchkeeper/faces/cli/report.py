@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from watchkeeper.core.errors import Usage
 from watchkeeper.faces.cli import render
+from watchkeeper.faces.cli.parsers import verb
 from watchkeeper.faces.cli.places import client_of
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ EXAMPLES = """\
 def add_parser(commands: Any) -> None:
     """Parser of `wk report`."""
     summary = "A month: availability against targets, response times, automation, incidents."
-    parser = commands.add_parser("report", help=summary, description=summary, epilog=f"Examples:\n{EXAMPLES}")
+    parser = verb(commands, "report", summary, EXAMPLES)
     parser.add_argument("--month", default="", metavar="MONTH", help="such as 2026-10; default: the one under way")
     parser.add_argument("--service", default="", metavar="S", help="only this service")
     parser.add_argument("--csv", action="store_true", help="comma separated, one line per service")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_ACTION = "show"
 EXAMPLES = """\
   wk statuspage                                              the page as the public gets it now
-  wk statuspage list                                         notices, drafts, incidents that nobody was told of
+  wk statuspage list                                         notices, drafts, incidents nobody was told of
   wk statuspage post 12 "Orders are taken; mail is late."    the public reads it at once
   wk statuspage post 12 "A release is taken back." --stage identified --draft
   wk statuspage publish-update 7                             a draft becomes public

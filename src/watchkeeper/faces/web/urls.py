@@ -57,7 +57,8 @@ urlpatterns = [
     path("account/again/password", _of("account.views.reauthenticate", True), name="account_reauthenticate"),
     path("account/again/code", _of("mfa.base.views.reauthenticate", True), name="mfa_reauthenticate"),
     path(
-        "account/again/passkey", _of("mfa.webauthn.views.reauthenticate_webauthn", True, True),
+        "account/again/passkey",
+        _of("mfa.webauthn.views.reauthenticate_webauthn", True, True),
         name="mfa_reauthenticate_webauthn",
     ),
     path("account/first", sign_in.first),
@@ -74,7 +75,8 @@ urlpatterns = [
     ),
     path("account/recovery", _of("mfa.recovery_codes.views.view_recovery_codes", True), name="mfa_view_recovery_codes"),
     path(
-        "account/recovery/new", _of("mfa.recovery_codes.views.generate_recovery_codes", True),
+        "account/recovery/new",
+        _of("mfa.recovery_codes.views.generate_recovery_codes", True),
         name="mfa_generate_recovery_codes",
     ),
     path("account/preferences", account.preferences),

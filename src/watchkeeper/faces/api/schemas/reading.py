@@ -68,7 +68,7 @@ def kind(declared: Mapping[str, Any]) -> str:
         return f"list of {kind(declared.get('items') or {})}"
     if found == "object":
         return f"map of {kind(declared.get('additionalProperties') or {})}"
-    if declared.get("format") == "date-time":
+    if found == "string" and declared.get("format") == "date-time":
         return "UTC time"
     return words.get(str(found), "anything")
 
