@@ -16,7 +16,7 @@ from tests.fixtures.postgresql import empty_database
 from watchkeeper.core.accounts import Account, Token, is_token
 from watchkeeper.core.actors import AGENT, LOCAL, Actor, RoleOn
 from watchkeeper.core.audit import AuditEvent
-from watchkeeper.core.errors import Forbidden, Locked, NeedsFactor, NotFound, TooMany, Usage
+from watchkeeper.core.errors import Forbidden, Invalid, Locked, NeedsFactor, NotFound, TooMany, Usage
 from watchkeeper.core.inventory.values import Secret, Team
 from watchkeeper.identity.callers import Asked, Door
 from watchkeeper.services.accounts import Accounts, digest, people_as_actors, signed_in
@@ -24,6 +24,7 @@ from watchkeeper.services.audit import REFUSALS_PER_MINUTE, Audit
 from watchkeeper.services.emergency import Emergencies
 from watchkeeper.services.keys import Keys
 from watchkeeper.services.tokens import Tokens
+from watchkeeper.store import opening
 from watchkeeper.store.writer import Store
 
 T0 = 1_800_000_000.0
@@ -151,6 +152,25 @@ def test_the_audit_trail_is_only_added_to(store: Store) -> None:
             store.write(change(attack))
     with store.read() as session:
         assert len(session.audit_events()) == 4
+
+
+def test_a_trail_without_its_triggers_is_not_written(store: Store) -> None:
+    from django.db import connections
+
+    vendor = connections[store.writing].vendor
+    name = "audit_no_update" if vendor == "sqlite" else "audit_no_change"
+    statement = f"DROP TRIGGER {name}" + ("" if vendor == "sqlite" else " ON audit_event")
+
+    def drop(_session: object) -> None:
+        with connections[store.writing].cursor() as cursor:
+            cursor.execute(statement)
+
+    assert store.missing_log_triggers() == []
+    store.write(drop)
+    assert store.missing_log_triggers() == [name]
+    with pytest.raises(Invalid, match=f"audit trail is not protected: {name}"):
+        opening._assert_triggers(store.writing)
+    connections[store.writing].close()
 
 
 def test_people_of_before_keep_their_role_and_token(store: Store) -> None:

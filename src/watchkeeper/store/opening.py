@@ -126,14 +126,21 @@ def _assert_durable(using: str) -> None:
 def _assert_triggers(using: str) -> None:
     from django.db import connections
 
-    from watchkeeper.store.log_schema import missing_triggers
+    from watchkeeper.store import audit_schema, log_schema
 
-    missing = missing_triggers(connections[using])
+    missing = log_schema.missing_triggers(connections[using])
     if missing:
         raise Invalid(
             f"The operations log is not protected: {', '.join(missing)} missing or altered in the main store.",
             "Somebody or a schema change removed the triggers, so nothing is written until they are back. `wk log verify` "
             "still reads the chain and names the first bad entry; then put main.db back from a copy.",
+        )
+    missing = audit_schema.missing_triggers(connections[using])
+    if missing:
+        raise Invalid(
+            f"The audit trail is not protected: {', '.join(missing)} missing in the main store.",
+            "Somebody or a schema change removed the triggers, so nothing is written until they are back: put main.db back "
+            "from a copy.",
         )
 
 

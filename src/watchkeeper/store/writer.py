@@ -169,12 +169,13 @@ class Store:
             opening.erase_deleted(self.state / "main.db")
 
     def missing_log_triggers(self) -> list[str]:
-        """Names of the triggers that keep the log append-only and are not there, or were changed."""
+        """Names of the triggers that keep log and audit trail append-only and are not there, or were changed."""
         from django.db import connections
 
-        from watchkeeper.store.log_schema import missing_triggers
+        from watchkeeper.store import audit_schema, log_schema
 
-        return missing_triggers(connections[self._reading])
+        reading = connections[self._reading]
+        return [*log_schema.missing_triggers(reading), *audit_schema.missing_triggers(reading)]
 
     def close(self) -> None:
         """Finishes what is queued, then ends the writer. Calling it again does nothing."""

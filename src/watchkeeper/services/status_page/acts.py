@@ -13,7 +13,7 @@ from datetime import datetime
 from watchkeeper.core.access import assert_allowed
 from watchkeeper.core.actors import WATCHKEEPER, Actor
 from watchkeeper.core.audit import AuditEvent
-from watchkeeper.core.checks.values import Settled
+from watchkeeper.core.checks.values import Settled, State
 from watchkeeper.core.errors import NotFound, Usage
 from watchkeeper.core.incidents.values import ALIVE, Ending, Event, Incident, Status
 from watchkeeper.core.inventory.values import Inventory
@@ -312,7 +312,8 @@ class Posting:
                 f"Name one: --component {policy.shown[0].key}." if policy.shown else "All its parts are hidden.",
             )
         if impact == "works":
-            impact = OF_STATE[max((held.state for held in incident.checks), key=lambda state: state.rank)]
+            held = (each.state for each in incident.checks)  # an incident of another program's alert holds no check
+            impact = OF_STATE[max(held, key=lambda state: state.rank, default=State.CRIT)]
         over = incident.status not in ALIVE
         return Notice(
             0, incident.id, first_title(shown_names(policy, keys), impact), keys, impact,
