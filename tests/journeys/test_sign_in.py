@@ -17,6 +17,13 @@ from tests.house import House
 BROWSER = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 PASSWORD = "correct horse battery"
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PUBLIC = """\
+status_page:
+  title: Harbour status
+  publish: auto
+  after: 0s
+  components: [{name: Ordering, of: [shop]}]
+"""
 AUTHENTICATOR = {
     "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
     "isUserVerified": True, "automaticPresenceSimulation": True,
@@ -26,7 +33,9 @@ AUTHENTICATOR = {
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path)
-    made.service("shop")
+    made.service("shop", mode="propose")
+    with (made.ops / "watchkeeper.yaml").open("a") as file:
+        file.write(PUBLIC)
     made.start()
     yield made
     made.stop()
@@ -74,8 +83,8 @@ class Eyes:
         self.page.set_viewport_size(self.size)
 
     def keep(self, size: dict[str, int]) -> None:
-        """A picture for whoever wants to look: WATCHKEEPER_SHOTS names the folder."""
-        folder = os.environ.get("WATCHKEEPER_SHOTS", "")
+        """A picture for whoever wants to look: WATCHKEEPER_SCREENSHOTS names the folder."""
+        folder = os.environ.get("WATCHKEEPER_SCREENSHOTS", "")
         if folder:
             name = (
                 re.sub(r"[^a-z0-9]+", "-", self.page.url.removeprefix(self.base).partition("?")[0].strip("/"))
@@ -98,7 +107,11 @@ def test_first_admin_authenticator_invitation_passkey(browser: Any, house: House
     base = link.partition("/enter")[0]
     ana = Eyes(browser, base, DESK)
     key, code, token = the_first_admin(ana, link)
-    signs_in_on_the_phone(browser, base, key)
+    phone = signs_in_on_the_phone(browser, base, key)
+    approves_what_heals_it(browser, house, phone)
+    phone.page.locator("footer").get_by_role("button", name="Sign out").click()
+    phone.page.wait_for_url("**/account/sign-in")
+    phone.close()
     invitation = invite(house, token, code)
     the_colleague(browser, base, invitation)
     ana.go("/account")
@@ -136,7 +149,8 @@ def the_first_admin(ana: Eyes, link: str) -> tuple[str, str, str]:
     return key, code, str(ana.page.inner_text("#token-text")).strip()
 
 
-def signs_in_on_the_phone(browser: Any, base: str, key: str) -> None:
+def signs_in_on_the_phone(browser: Any, base: str, key: str) -> Eyes:
+    """Her phone, with the second factor just shown."""
     phone = Eyes(browser, base, PHONE)
     phone.go("/incidents")
     phone.page.wait_for_url("**/account/sign-in?next=*")
@@ -150,9 +164,30 @@ def signs_in_on_the_phone(browser: Any, base: str, key: str) -> None:
     phone.press("Go on")
     phone.page.wait_for_url("**/incidents")
     assert "Signed in as ana" in phone.page.inner_text("footer")
-    phone.page.locator("footer").get_by_role("button", name="Sign out").click()
-    phone.page.wait_for_url("**/account/sign-in")
-    phone.close()
+    return phone
+
+
+def approves_what_heals_it(browser: Any, house: House, phone: Eyes) -> None:
+    """It breaks, the public reads so, she presses one button on the phone, and the proof is read by everybody."""
+    stranger = Eyes(browser, phone.base, DESK)
+    house.break_("shop")
+    phone.go("/")
+    phone.page.get_by_role("link", name=re.compile("^Read and decide")).first.click(timeout=60_000)
+    phone.audit()
+    stranger.go("/status")
+    stranger.page.get_by_role("heading", name="Ordering is down").wait_for()
+    stranger.audit()
+    phone.page.get_by_role("button", name=re.compile(r"^Approve these \d+ bytes on app1")).first.click()
+    house.closed("shop", 30)
+    phone.page.get_by_text("fixed and proven").first.wait_for(timeout=60_000)
+    phone.audit()
+
+    def told() -> bool:
+        stranger.go("/status")
+        return "works again" in stranger.page.inner_text("body")
+
+    house.until(told, 20, "the public reads that it is over")
+    stranger.close()
 
 
 def invite(house: House, token: str, code: str) -> str:
