@@ -46,7 +46,8 @@ class Node(House):
             shutil.copytree(first.ops, self.ops)
         self.programs: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {"DATABASE_URL": url, **first.environment}
-        self.client = Client(str(self.state / "main.sock"), timeout_s=20)
+        self.port = "0"
+        self.client = self.admin = Client(str(self.state / "main.sock"), timeout_s=20, token="")
 
     @property
     def id(self) -> str:
