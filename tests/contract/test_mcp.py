@@ -16,7 +16,8 @@ from mcp import Client
 from watchkeeper.adapters.sample.fleet import template_values
 from watchkeeper.adapters.sample.places import PORTS, Places
 from watchkeeper.adapters.sample.rendering import LIBRARY, render_tree
-from watchkeeper.bootstrap.main import LocalClient, application, local_client
+from watchkeeper.bootstrap.local import LocalClient, local_client
+from watchkeeper.bootstrap.main import application
 from watchkeeper.core.checks.values import State
 from watchkeeper.core.incidents.values import Event, FailingCheck, Incident, Status
 from watchkeeper.faces.mcp import bounds

@@ -387,7 +387,7 @@ def in_process(ops: str, state: str) -> Client:
     import atexit
     from pathlib import Path
 
-    from watchkeeper.bootstrap.main import local_client
+    from watchkeeper.bootstrap.local import local_client
 
     local = local_client(Path(ops), Path(state), own_token())
     atexit.register(local.close)

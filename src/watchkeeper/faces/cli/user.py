@@ -136,7 +136,7 @@ def owner_of_state(arguments: Namespace) -> Client:
     import atexit
     from pathlib import Path
 
-    from watchkeeper.bootstrap.main import local_client
+    from watchkeeper.bootstrap.local import local_client
     from watchkeeper.faces.cli.client import Client
 
     local = local_client(Path(ops_of(arguments)), Path(state_of(arguments)), way="state")

@@ -104,7 +104,7 @@ def verified_closed(arguments: Namespace, refusal: Invalid) -> dict[str, Any]:
     from dataclasses import asdict
     from pathlib import Path
 
-    from watchkeeper.bootstrap.main import verify_log
+    from watchkeeper.bootstrap.local import verify_log
 
     state = Path(state_of(arguments))
     if not (state / "main.db").exists():
