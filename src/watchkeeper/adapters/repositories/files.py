@@ -90,7 +90,7 @@ class RepositoryFiles:
     def commit(self, paths: Sequence[str], message: str, author: str = OWN_NAME) -> str:
         """Commit these files alone; "" when done (also without git, or when they are ignored), else why not.
 
-        Without hooks and signing; the committer is watchkeeper. Other files must be clean: what people are at work on
+        paths: a ``*`` in one stands for any text, as in the files of one archive. Without hooks and signing; the committer is watchkeeper. Other files must be clean: what people are at work on
         is neither committed nor stepped over.
         """
         if self._git("rev-parse", "--is-inside-work-tree") is None:
@@ -102,22 +102,22 @@ class RepositoryFiles:
         ]
         if not wanted:
             return ""
-        left = [f":(exclude,literal){path}" for path in wanted]
+        left = [f":(exclude){_spec(path)}" for path in wanted]
         others = self._git("status", "--porcelain=v1", "--untracked-files=no", "--", ".", *left)
         if others is None or others.strip():
             return "other files are changed and not committed"
-        if self._git("add", "--", *(f":(literal){path}" for path in wanted)) is None:
+        if self._git("add", "--", *(_spec(path) for path in wanted)) is None:
             return "git refused to add it"
         done = self._git(
             "-c", "user.name=watchkeeper", "-c", "user.email=watchkeeper@localhost", "-c", "commit.gpgsign=false",
             "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--no-verify", "--only", "-m", message,
-            f"--author={author} <{author}@localhost>", "--", *(f":(literal){path}" for path in wanted),
+            f"--author={author} <{author}@localhost>", "--", *(_spec(path) for path in wanted),
         )  # fmt: skip
         return "" if done is not None else "git refused the commit"
 
     def _is_known(self, path: str) -> bool:
         """Whether there is anything to commit: a file that is gone and was never committed is nothing to git."""
-        return (self._root / path).exists() or bool(self._git("ls-files", "--", f":(literal){path}"))
+        return "*" in path or (self._root / path).exists() or bool(self._git("ls-files", "--", _spec(path)))
 
     def _is_on_branch(self) -> bool:
         if not self._git("symbolic-ref", "-q", "HEAD"):
@@ -154,6 +154,11 @@ class RepositoryFiles:
         if not place.is_relative_to(root) or ".git" in place.relative_to(root).parts:
             raise Invalid(f"{path} leads out of the ops repo.", f"Name a file inside it{self._hint}.")
         return place
+
+
+def _spec(path: str) -> str:
+    """A path as git takes it: nothing in it has a meaning but ``*``."""
+    return "".join(f"\\{each}" if each in "\\[]?" else each for each in path)
 
 
 def _keep_folder(folder: Path) -> None:
