@@ -90,8 +90,8 @@ class RepositoryFiles:
     def commit(self, paths: Sequence[str], message: str, author: str = OWN_NAME) -> str:
         """Commit these files alone; "" when done (also without git, or when they are ignored), else why not.
 
-        paths: a ``*`` in one stands for any text, as in the files of one archive. Without hooks and signing; the committer is watchkeeper. Other files must be clean: what people are at work on
-        is neither committed nor stepped over.
+        paths: a ``*`` in one stands for any text, as in the files of one archive. Without hooks and signing; the committer
+        is watchkeeper. Other files must be clean: what people are at work on is neither committed nor stepped over.
         """
         if self._git("rev-parse", "--is-inside-work-tree") is None:
             return ""
