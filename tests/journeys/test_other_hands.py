@@ -105,6 +105,30 @@ def test_a_frozen_worker_is_found_and_started_again(places: Places, since: float
     assert outside.works(places.ports())
 
 
+@pytest.mark.needs("chromium")
+def test_a_new_user_sees_it_break_and_heal_on_the_page(places: Places, since: float) -> None:
+    from playwright.sync_api import sync_playwright
+
+    link = client_of(places).post("/links")["link"]["url"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page, heard = browser.new_page(), list[str]()
+        page.on("console", lambda message: heard.append(message.text))
+        page.goto(link)
+        page.get_by_text("Nobody has an account here yet").wait_for()
+        sentence = page.locator("#now")
+        assert "CRIT" not in sentence.inner_text()
+        os.kill(int(program(places, "worker")["pid"]), signal.SIGKILL)
+        page.locator("#now", has_text="worker").locator("text=CRIT").first.wait_for(timeout=30_000)
+        page.locator("#open a", has_text="worker").first.click(timeout=30_000)
+        page.get_by_text("fixed and proven").first.wait_for(timeout=60_000)
+        page.get_by_role("link", name="Bridge", exact=True).first.click()
+        page.locator("#now", has_text="checks are OK").wait_for(timeout=60_000)
+        browser.close()
+    assert heard == []
+    assert wait_for(places, "worker", since, closed, 40)["ending"] == "fixed"
+
+
 def test_without_the_supervisors_socket_the_fix_fails_and_a_person_is_told(places: Places, since: float) -> None:
     pid = int(program(places, "worker")["pid"])
     places.supervisor_socket.unlink()
