@@ -311,6 +311,7 @@ def test_what_failed_among_the_others_and_passes_alone_is_named_shaky(ready: Che
 
 
 def test_ctrl_c_while_installing_is_one_sentence(tmp_path: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
     checkout = new_checkout(tmp_path)
     process = checkout.start()
     while not (checkout.root / ".venv.building").exists():
